@@ -1,0 +1,1 @@
+//! What imagebot decides, without touching the world.

@@ -1,0 +1,3 @@
+//! The daemon that turns new images into commits and pull requests.
+
+fn main() {}

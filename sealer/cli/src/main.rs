@@ -1,0 +1,3 @@
+//! The command line with which people seal, encrypt and decrypt.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What sealer decides, without touching the world.

@@ -1,0 +1,3 @@
+//! The daemon that turns sealed, SOPS-encrypted and externally stored values into Kubernetes Secrets.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Go text/template with sprig's pure functions, sandboxed and bounded.

@@ -1,0 +1,1 @@
+//! The reconcile core that both daemons share.

@@ -1,0 +1,1 @@
+//! A Git remote as an object database: fetch, edit trees, commit, push.
