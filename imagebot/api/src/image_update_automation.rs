@@ -1,0 +1,390 @@
+//! The commits that follow from policies.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Duration,
+    reference::{ImageReference, LocalReference},
+    rule::Rule,
+};
+
+/// Commits what ImagePolicies pick to a Git repository.
+#[derive(CustomResource, JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(group = "image.toolkit.fluxcd.io", version = "v1", kind = "ImageUpdateAutomation")]
+#[kube(namespaced, plural = "imageupdateautomations")]
+#[kube(shortname = "iua", shortname = "imgupd", shortname = "imgauto")]
+#[kube(category = "all", category = "fluxcd", category = "fluxcd-images")]
+// `${…}` in message templates is ours, and not a variable that Flux should substitute.
+#[kube(annotation("kustomize.toolkit.fluxcd.io/substitute", "disabled"))]
+#[kube(status = "ImageUpdateAutomationStatus", derive = "PartialEq", derive = "Default")]
+#[kube(doc = "Commits what the ImagePolicies of its namespace pick to a Git repository.")]
+#[kube(printcolumn(
+    name = "Ready",
+    type_ = "string",
+    json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+))]
+#[kube(printcolumn(
+    name = "Status",
+    type_ = "string",
+    json_path = r#".status.conditions[?(@.type=="Ready")].message"#
+))]
+#[kube(printcolumn(
+    name = "Last run",
+    type_ = "string",
+    json_path = ".status.lastAutomationRunTime",
+    priority = 1
+))]
+#[kube(printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"))]
+#[serde(rename_all = "camelCase")]
+pub struct ImageUpdateAutomationSpec {
+    /// The GitRepository that says where the repository is and how to log in.
+    pub source_ref: SourceReference,
+
+    /// Time from one look at the repository to the next, such as `30m`. A policy that picks
+    /// something new does not wait for it. At least one second.
+    pub interval: Duration,
+
+    /// What is read, how it is committed, and where it is pushed. Required in effect: without it
+    /// nothing can be committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<Git>,
+
+    /// The ImagePolicies of this namespace that are applied. Defaults to all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub policy_selector: Option<LabelSelector>,
+
+    /// Which files are edited, and how. Defaults to all files, by their setter markers.
+    #[serde(default)]
+    pub update: Update,
+
+    /// While true nothing is committed. Defaults to false.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// The object that says where the repository is.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceReference {
+    /// API version of the object. Defaults to the one that imagebot knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+
+    /// Kind of the object. Only `GitRepository`, which is the default.
+    #[serde(default)]
+    pub kind: SourceKind,
+
+    /// Name of the object.
+    pub name: String,
+
+    /// Namespace of the object. Defaults to the automation's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+/// What can be a source.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A Git repository.
+    #[default]
+    GitRepository,
+}
+
+/// What is read, how it is committed, and where it is pushed.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Git {
+    /// What is read. Defaults to `spec.ref` of the GitRepository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<Checkout>,
+
+    /// How it is committed.
+    pub commit: CommitSpec,
+
+    /// Where it is pushed. Defaults to the branch that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<Push>,
+
+    /// Proposes the change in a pull request instead of pushing it to the branch that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequest>,
+}
+
+/// What is read.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkout {
+    /// The reference. It replaces `spec.ref` of the GitRepository as a whole.
+    #[serde(rename = "ref")]
+    pub reference: GitReference,
+}
+
+/// One commit of a Git repository. `commit` wins over `name`, that over `semver`, that over
+/// `tag`, that over `branch`.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct GitReference {
+    /// The tip of a branch. Defaults to `master` when no other field is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+
+    /// A tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+
+    /// The newest tag within a range of semantic versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub semver: Option<String>,
+
+    /// A reference by its full name, such as `refs/pull/1/head`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// A commit by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// How a commit is made.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitSpec {
+    /// Who commits. Author and committer are the same.
+    pub author: Author,
+
+    /// The key with which commits are signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<SigningKey>,
+
+    /// Template of the commit message. `.AutomationObject`, `.Changed`, `.Updated` and `.Values`
+    /// are its data. Defaults to `Update from image update automation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_template: Option<String>,
+
+    /// Language of `messageTemplate`: `go` for Go's text/template with sprig, or `handlebars`.
+    /// Defaults to `go`.
+    #[serde(default)]
+    pub message_template_engine: TemplateEngine,
+
+    /// Data that `messageTemplate` reads as `.Values`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_template_values: Option<BTreeMap<String, String>>,
+}
+
+/// The language of a template.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum TemplateEngine {
+    /// Go's text/template with the functions of sprig.
+    #[default]
+    Go,
+    /// Handlebars.
+    Handlebars,
+}
+
+/// Who commits.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Author {
+    /// Name of the author. Defaults to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// E-mail address of the author.
+    pub email: String,
+}
+
+/// The key with which commits are signed.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SigningKey {
+    /// Secret with the key, in the automation's namespace: `git.asc` and optionally `passphrase`
+    /// for `gpg`, `identity` and optionally `password` for `ssh`.
+    pub secret_ref: LocalReference,
+
+    /// Kind of key: `gpg`, which is the default, or `ssh`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<SigningKeyKind>,
+}
+
+/// A kind of signing key.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SigningKeyKind {
+    /// An OpenPGP key.
+    Gpg,
+    /// An SSH key.
+    Ssh,
+}
+
+/// Where a commit is pushed.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Push {
+    /// The branch. It is created from what was read when it is not there. Defaults to the branch
+    /// that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+
+    /// A refspec that is pushed besides the branch, such as `refs/heads/main:refs/for/main`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refspec: Option<String>,
+
+    /// Push options, sent as `key=value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<BTreeMap<String, String>>,
+}
+
+/// A pull request that carries the change.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PullRequest {
+    /// The software that the Git host runs: `gitea`, which Forgejo is to us, or `github`.
+    pub provider: Forge,
+
+    /// Address of the host's API, such as `https://git.example.com/api/v1`. Defaults to what
+    /// follows from `spec.url` of the GitRepository, which must be http or https for that.
+    #[serde(rename = "apiURL", default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
+
+    /// Secret with an API token under the key `token`, in the automation's namespace. Defaults to
+    /// the password or bearer token with which the GitRepository logs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<LocalReference>,
+
+    /// The branch into which the change should be merged. Defaults to the branch that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
+
+    /// The branch that carries the change. Defaults to `git.push.branch`, and without that to
+    /// `imagebot/<namespace>-<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+
+    /// Template of the title, with the data of `messageTemplate`. Defaults to the first line of
+    /// the commit message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title_template: Option<String>,
+
+    /// Template of the text that is put above the table of changes, with the data of
+    /// `messageTemplate`. Defaults to the rest of the commit message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_template: Option<String>,
+
+    /// Labels that the pull request is created with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 25))]
+    pub labels: Vec<String>,
+}
+
+/// The software that a Git host runs.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Forge {
+    /// Gitea or Forgejo.
+    Gitea,
+    /// GitHub, in the cloud or on premises.
+    Github,
+}
+
+/// Which files are edited, and how.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// How files are edited. Only `Setters`, which is the default: scalars with a marker comment.
+    #[serde(default)]
+    pub strategy: Strategy,
+
+    /// A directory or file of the repository; nothing outside of it is edited. Defaults to the
+    /// whole repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// How files are edited.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Scalars with a marker comment are set.
+    #[default]
+    Setters,
+}
+
+/// What was committed.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageUpdateAutomationStatus {
+    /// When the repository was last looked at. Written with every other change, on request, and
+    /// otherwise at most once in ten minutes or `interval`; metrics tell the exact time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_automation_run_time: Option<Time>,
+
+    /// The commit that was pushed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_push_commit: Option<String>,
+
+    /// When it was pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_push_time: Option<Time>,
+
+    /// The generation that the conditions speak about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Ready`, `Reconciling` and `Stalled`, as kstatus defines them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+
+    /// What each policy had picked, by name, when the repository was last looked at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observed_policies: BTreeMap<String, ImageReference>,
+
+    /// The commit that was read, such as `main@sha1:<id>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_source_revision: Option<String>,
+
+    /// The pull request that carries the change, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequestStatus>,
+
+    /// The last `reconcile.fluxcd.io/requestedAt` that was acted upon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// A pull request as it was left.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct PullRequestStatus {
+    /// Its number.
+    pub number: i64,
+
+    /// Where people look at it.
+    pub url: String,
+
+    /// The branch that carries the change.
+    pub branch: String,
+}
+
+/// What one field of an ImageUpdateAutomation sets for another. Only fields of our own have
+/// rules: an object that the upstream controller accepted is accepted here.
+pub const RULES: &[Rule<ImageUpdateAutomationSpec>] = &[
+    Rule {
+        cel: "!has(self.git) || !has(self.git.pullRequest) || !has(self.git.push) || !has(self.git.push.refspec)",
+        message: "spec.git.push.refspec is not accepted together with spec.git.pullRequest: remove one of them",
+        holds: |spec| {
+            spec.git.as_ref().is_none_or(|git| {
+                git.pull_request.is_none()
+                    || git.push.as_ref().is_none_or(|push| push.refspec.is_none())
+            })
+        },
+    },
+    Rule {
+        cel: "!has(self.git) || !has(self.git.pullRequest) || !has(self.git.pullRequest.branch) || !has(self.git.pullRequest.baseBranch) || self.git.pullRequest.branch != self.git.pullRequest.baseBranch",
+        message: "spec.git.pullRequest.branch must differ from spec.git.pullRequest.baseBranch",
+        holds: |spec| {
+            spec.git.as_ref().and_then(|git| git.pull_request.as_ref()).is_none_or(|request| {
+                request.branch.is_none() || request.branch != request.base_branch
+            })
+        },
+    },
+];
