@@ -1,0 +1,83 @@
+//! The flags that both daemons share. Each has an environment variable.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{ArgAction, Args as ClapArgs};
+
+use crate::telemetry::LogFormat;
+
+/// What was typed.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Args {
+    /// Connects to the cluster of this kubeconfig file. Not needed in a pod
+    #[arg(long, env = "SIGNET_KUBECONFIG", value_name = "FILE", conflicts_with = "local")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Runs without a cluster: the manifests below this directory are the objects
+    #[arg(long, env = "SIGNET_LOCAL", value_name = "DIR")]
+    pub local: Option<PathBuf>,
+
+    /// Where `--local` keeps Secrets, keys and state [default: a directory of the user's state home]
+    #[arg(long, env = "SIGNET_STATE_DIR", value_name = "DIR", requires = "local")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Looks after this namespace only [default: all]
+    #[arg(long, env = "SIGNET_WATCH_NAMESPACE", value_name = "NAMESPACE", alias = "namespace")]
+    pub watch_namespace: Option<String>,
+
+    /// Looks after objects with these labels only, e.g. `shard=a`
+    #[arg(long, env = "SIGNET_WATCH_LABEL_SELECTOR", value_name = "SELECTOR")]
+    pub watch_label_selector: Option<String>,
+
+    /// How many objects of one kind are reconciled at once
+    #[arg(long, env = "SIGNET_CONCURRENT", value_name = "N", default_value_t = 8,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub concurrent: u16,
+
+    /// Where health, metrics and the daemon's own HTTP endpoints are served; port 0 picks one
+    #[arg(
+        long,
+        env = "SIGNET_HTTP_ADDR",
+        value_name = "ADDRESS",
+        default_value = "0.0.0.0:8080",
+        alias = "metrics-addr"
+    )]
+    pub http_addr: SocketAddr,
+
+    /// Writes the address that is served into this file
+    #[arg(long, env = "SIGNET_HTTP_ADDR_FILE", value_name = "FILE")]
+    pub http_addr_file: Option<PathBuf>,
+
+    /// Lets only one replica reconcile at a time. Off with `--local`
+    #[arg(long, env = "SIGNET_LEADER_ELECT", value_name = "BOOL", default_value_t = true,
+          action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
+          alias = "enable-leader-election")]
+    pub leader_elect: bool,
+
+    /// Where the lease lives [default: the namespace of the pod or of the kubeconfig]
+    #[arg(long, env = "SIGNET_LEADER_ELECTION_NAMESPACE", value_name = "NAMESPACE")]
+    pub leader_election_namespace: Option<String>,
+
+    /// How log lines look
+    #[arg(
+        long,
+        env = "SIGNET_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        alias = "log-encoding"
+    )]
+    pub log_format: LogFormat,
+
+    /// Which log lines there are: error, warn, info, debug or trace
+    #[arg(long, env = "SIGNET_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+
+    /// Set by Kubernetes in every pod.
+    #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
+    pub kubernetes_service_host: Option<String>,
+
+    /// The name of this process in leases and events; Kubernetes sets it to the pod's name.
+    #[arg(long, env = "HOSTNAME", hide = true, default_value = "localhost")]
+    pub hostname: String,
+}

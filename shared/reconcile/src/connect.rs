@@ -1,0 +1,62 @@
+//! One client, from whatever the flags name; never from a context that nobody named.
+
+use std::path::PathBuf;
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tracing::info;
+
+use crate::args::Args;
+
+/// A client and the namespace that it calls home.
+pub struct Cluster {
+    /// The client.
+    pub client: Client,
+    /// The pod's namespace, or the kubeconfig's.
+    pub namespace: String,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing says where to connect.
+    #[error(
+        "nothing says which cluster to look after; give `--kubeconfig FILE`, or `--local DIR` to \
+         work on a directory of manifests without a cluster"
+    )]
+    Unnamed,
+    /// The kubeconfig file cannot be used.
+    #[error("could not use the kubeconfig `{file}`")]
+    Kubeconfig {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: kube::config::KubeconfigError,
+    },
+    /// The pod's ServiceAccount cannot be used.
+    #[error("could not use the ServiceAccount of this pod")]
+    InCluster(#[source] kube::config::InClusterError),
+    /// TLS or proxy settings are wrong.
+    #[error("could not build a client for the cluster")]
+    Client(#[source] kube::Error),
+}
+
+/// Connects to the cluster that `args` name.
+pub async fn cluster(args: &Args) -> Result<Cluster, Error> {
+    let config = match (&args.kubeconfig, &args.kubernetes_service_host) {
+        (Some(file), _) => {
+            let wrong = |source| Error::Kubeconfig { file: file.clone(), source };
+            let kubeconfig = Kubeconfig::read_from(file).map_err(wrong)?;
+            let options = KubeConfigOptions::default();
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(wrong)?
+        }
+        (None, Some(_)) => Config::incluster().map_err(Error::InCluster)?,
+        (None, None) => return Err(Error::Unnamed),
+    };
+    info!(server = %config.cluster_url, "connecting");
+    let namespace = config.default_namespace.clone();
+    let client = Client::try_from(config).map_err(Error::Client)?;
+    Ok(Cluster { client, namespace })
+}

@@ -1,0 +1,119 @@
+//! What the driver remembers of each object between reconciles.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    hash::{BuildHasher, Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
+
+use crate::{backoff, error::Failure, reconciler::Object};
+
+/// Per object: what it looked like, how often it failed in a row, and what we wrote last.
+pub(super) struct Memory<K: Object> {
+    objects: Mutex<HashMap<ObjectRef<K>, Entry<K>>>,
+    hasher: RandomState,
+}
+
+struct Entry<K> {
+    seen: Option<u64>,
+    failures: u32,
+    written: Option<Arc<K>>,
+}
+
+impl<K: Object> Default for Memory<K> {
+    fn default() -> Self {
+        Self { objects: Mutex::default(), hasher: RandomState::new() }
+    }
+}
+
+impl<K> Default for Entry<K> {
+    fn default() -> Self {
+        Self { seen: None, failures: 0, written: None }
+    }
+}
+
+impl<K: Object> Memory<K> {
+    /// Whether `object` differs from when this was last asked in what its author controls.
+    pub(super) fn is_news(&self, reference: &ObjectRef<K>, object: &K) -> bool {
+        let print = Some(self.fingerprint(object));
+        let mut objects = self.lock();
+        let entry = objects.entry(reference.clone()).or_default();
+        let news = entry.seen != print;
+        entry.seen = print;
+        news
+    }
+
+    /// The newer of `object` (from the watch) and what our last write answered, so that a reconcile
+    /// right after a write never acts on the state before it.
+    pub(super) fn newest(&self, object: Arc<K>) -> Arc<K> {
+        let mut objects = self.lock();
+        let Some(entry) = objects.get_mut(&ObjectRef::from_obj(object.as_ref())) else {
+            return object;
+        };
+        match &entry.written {
+            Some(written) if is_newer(written.as_ref(), object.as_ref()) => Arc::clone(written),
+            Some(_) => {
+                entry.written = None;
+                object
+            }
+            None => object,
+        }
+    }
+
+    /// Remembers what a write of ours answered.
+    pub(super) fn wrote(&self, object: K) {
+        let reference = ObjectRef::from_obj(&object);
+        let mut objects = self.lock();
+        objects.entry(reference).or_default().written = Some(Arc::new(object));
+    }
+
+    /// Begins the count of failures anew.
+    pub(super) fn succeeded(&self, reference: &ObjectRef<K>) {
+        if let Some(entry) = self.lock().get_mut(reference) {
+            entry.failures = 0;
+        }
+    }
+
+    /// Counts a failure; answers the pause before the next try.
+    pub(super) fn failed(&self, reference: &ObjectRef<K>, failure: &Failure) -> Option<Duration> {
+        let mut objects = self.lock();
+        let entry = objects.entry(reference.clone()).or_default();
+        entry.failures = entry.failures.saturating_add(1);
+        let hash = self.hasher.hash_one((&reference.name, &reference.namespace, entry.failures));
+        #[expect(clippy::cast_precision_loss, reason = "noise needs no precision")]
+        let noise = hash as f64 / u64::MAX as f64;
+        backoff::pause(failure, entry.failures, noise)
+    }
+
+    /// Drops everything about an object that is gone.
+    pub(super) fn forget(&self, reference: &ObjectRef<K>) {
+        self.lock().remove(reference);
+    }
+
+    fn fingerprint(&self, object: &K) -> u64 {
+        let mut hash = self.hasher.build_hasher();
+        let meta = object.meta();
+        meta.uid.hash(&mut hash);
+        meta.generation.hash(&mut hash);
+        meta.labels.hash(&mut hash);
+        meta.annotations.hash(&mut hash);
+        meta.deletion_timestamp.is_some().hash(&mut hash);
+        hash.finish()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef<K>, Entry<K>>> {
+        // Nothing here panics between two states of an entry.
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether `ours` is a later state of the object than `theirs`. Versions of one object are numbers
+/// that grow, on every API server that there is; where they are not, the watch is believed.
+fn is_newer(ours: &impl Object, theirs: &impl Object) -> bool {
+    let version = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
+    ours.uid() == theirs.uid()
+        && version(ours.resource_version()) > version(theirs.resource_version())
+}

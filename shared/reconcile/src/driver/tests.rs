@@ -1,0 +1,1 @@
+//! Promises of the driver, held against the embedded API.

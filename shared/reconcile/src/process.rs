@@ -1,0 +1,252 @@
+//! The life of a daemon: start, serve, lead, and hand over.
+//!
+//! Every replica serves HTTP and runs the tasks of [`Process::always`]; only the leader runs those of
+//! [`Process::leading`]. Every task is joined: the first to end, by return or by panic, ends the
+//! process, for a daemon that lives on without one of its tasks is worse than one that restarts.
+
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+
+use axum::Router;
+use kube::Client;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+    time::timeout,
+};
+use tracing::{error, info};
+
+use crate::{
+    args::Args,
+    clock::Clock,
+    connect,
+    core::{Core, Scope, Tasks},
+    event::Events,
+    http::{self, Readiness},
+    lease::{Candidacy, Elector},
+    metrics::Metrics,
+    telemetry,
+};
+
+/// How long reconciles in flight may take to notice that the process ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A daemon that is being put together, and then run.
+pub struct Process {
+    args: Args,
+    core: Core,
+    home: String,
+    identity: String,
+    election: Option<String>,
+    always: Tasks,
+    leading: Tasks,
+    router: Router,
+}
+
+/// Why a daemon could not start, or did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// See [`telemetry::Error`].
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    /// See [`connect::Error`].
+    #[error(transparent)]
+    Connect(#[from] connect::Error),
+    /// The address of `--http-addr` cannot be served.
+    #[error("could not serve HTTP on `{address}` (`--http-addr`)")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Signals cannot be awaited.
+    #[error("could not listen for signals")]
+    Signals(#[source] io::Error),
+    /// A task that should run for ever did not.
+    #[error("the task `{name}` ended")]
+    TaskEnded {
+        /// Which.
+        name: String,
+    },
+    /// Another replica may be leading.
+    #[error("the lease was lost")]
+    LeaseLost,
+}
+
+impl Error {
+    /// 2 when the command line is at fault, else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Telemetry(_) | Self::Connect(connect::Error::Unnamed) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Prepares what must be there before anything else: logs and the one TLS provider.
+fn prepare(args: &Args) -> Result<(), Error> {
+    telemetry::install(args.log_format, &args.log_level)?;
+    install_tls();
+    Ok(())
+}
+
+/// Makes aws-lc-rs the TLS provider of the process. Idempotent.
+pub fn install_tls() {
+    // The error is the provider that was installed before: ours.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+impl Process {
+    /// Sets up the daemon `name` on the cluster that `args` name.
+    pub async fn start(name: &str, args: Args) -> Result<Self, Error> {
+        prepare(&args)?;
+        let cluster = connect::cluster(&args).await?;
+        let election = args.leader_elect.then(|| lease_name(name, &args));
+        Ok(Self::on(cluster.client, cluster.namespace, election, name, args))
+    }
+
+    fn on(client: Client, home: String, election: Option<String>, name: &str, args: Args) -> Self {
+        let identity = format!("{}_{}", args.hostname, std::process::id());
+        let core = Core {
+            events: Events::new(client.clone(), name, &identity),
+            client,
+            scope: Scope {
+                namespace: args.watch_namespace.clone(),
+                selector: args.watch_label_selector.clone(),
+            },
+            metrics: Metrics::default(),
+            clock: Clock::system(),
+            concurrency: args.concurrent,
+        };
+        let (always, leading, router) = <_>::default();
+        Self { args, core, home, identity, election, always, leading, router }
+    }
+
+    /// What the controllers of this process are given.
+    pub fn core(&self) -> Core {
+        self.core.clone()
+    }
+
+    /// The namespace of the process: the pod's, or the kubeconfig's.
+    pub fn home(&self) -> &str {
+        &self.home
+    }
+
+    /// Tasks that every replica runs.
+    pub fn always(&mut self) -> &mut Tasks {
+        &mut self.always
+    }
+
+    /// Tasks that only the leader runs.
+    pub fn leading(&mut self) -> &mut Tasks {
+        &mut self.leading
+    }
+
+    /// Adds the daemon's own HTTP routes, which every replica serves.
+    pub fn serve(&mut self, routes: Router) {
+        self.router = std::mem::take(&mut self.router).merge(routes);
+    }
+
+    /// Runs until a signal, a lost lease, or the end of a task; then hands the lease over.
+    pub async fn run(self) -> Result<(), Error> {
+        let mut running = JoinSet::new();
+        let readiness = Readiness::default();
+        let address = self.args.http_addr;
+        let listener = http::bind(address, self.args.http_addr_file.as_deref())
+            .await
+            .map_err(|source| Error::Bind { address, source })?;
+        info!(address = ?listener.local_addr().ok(), "serving");
+        let router = http::router(self.router, self.core.metrics.clone(), readiness.clone());
+        spawn(&mut running, "http".to_owned(), async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                error!(%error, "the HTTP listener failed");
+            }
+        });
+        for (name, task) in self.always {
+            spawn(&mut running, name, task);
+        }
+        readiness.set();
+
+        let elector = self.election.map(|lease| {
+            let namespace = self.args.leader_election_namespace.as_deref().unwrap_or(&self.home);
+            let candidacy = Candidacy::new(namespace, &lease, &self.identity);
+            Elector::new(self.core.client.clone(), candidacy, self.core.clock.clone())
+        });
+        let outcome = tokio::select! {
+            signal = signalled() => signal,
+            name = first_to_end(&mut running) => Err(Error::TaskEnded { name }),
+            lost = lead(elector.as_ref(), self.leading) => Err(lost),
+        };
+        running.abort_all();
+        let _ = timeout(FAREWELL, async { while running.join_next().await.is_some() {} }).await;
+        if let Some(elector) = elector {
+            let _ = timeout(FAREWELL, elector.release()).await;
+        }
+        outcome
+    }
+}
+
+/// Waits for the lease, then runs `tasks` for as long as it is held. Dropping the future stops them.
+async fn lead(elector: Option<&Elector>, tasks: Tasks) -> Error {
+    if let Some(elector) = elector {
+        elector.acquire().await;
+    }
+    let mut leading = JoinSet::new();
+    for (name, task) in tasks {
+        spawn(&mut leading, name, task);
+    }
+    let held = async {
+        match elector {
+            Some(elector) => elector.hold().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = held => Error::LeaseLost,
+        name = first_to_end(&mut leading) => Error::TaskEnded { name },
+    }
+}
+
+fn spawn(
+    running: &mut JoinSet<String>,
+    name: String,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    running.spawn(async move {
+        task.await;
+        name
+    });
+}
+
+async fn first_to_end(running: &mut JoinSet<String>) -> String {
+    match running.join_next().await {
+        Some(Ok(name)) => name,
+        Some(Err(error)) => format!("a task that panicked: {error}"),
+        // A set without tasks never ends.
+        None => std::future::pending().await,
+    }
+}
+
+async fn signalled() -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    tokio::select! {
+        _ = terminate.recv() => info!("terminated"),
+        _ = interrupt.recv() => info!("interrupted"),
+    }
+    Ok(())
+}
+
+/// The lease of a daemon that looks after a part of the objects is not that of the others.
+fn lease_name(name: &str, args: &Args) -> String {
+    use sha2::{Digest, Sha256};
+    let part = (args.watch_namespace.as_deref(), args.watch_label_selector.as_deref());
+    let base = format!("{name}.signet.dev");
+    if part == (None, None) {
+        return base;
+    }
+    let digest = Sha256::digest(format!("{part:?}"));
+    let mut head = [0; 8];
+    head.copy_from_slice(&digest[..8]);
+    format!("{base}-{:016x}", u64::from_be_bytes(head))
+}

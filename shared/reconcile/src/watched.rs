@@ -1,0 +1,169 @@
+//! One watch of a kind, its objects in memory, and news of what changed for any number of readers.
+//!
+//! A slow reader holds nobody up: one that falls behind is told to look at everything again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{Stream, StreamExt, stream};
+use kube::{
+    Api, Client,
+    runtime::{
+        WatchStreamExt,
+        reflector::{self, ObjectRef, Store},
+        watcher,
+    },
+};
+use tokio::sync::broadcast;
+use tracing::warn;
+
+use crate::{
+    core::{Scope, Tasks},
+    reconciler::Object,
+};
+
+const NEWS_KEPT: usize = 1024;
+
+/// What happened to a watched object.
+#[derive(Clone, Debug)]
+pub enum Change<K: Object> {
+    /// It was created or changed, or was there when the watch began.
+    Applied(Arc<K>),
+    /// It is gone.
+    Deleted(Arc<K>),
+}
+
+impl<K: Object> Change<K> {
+    /// The object, as it is or as it was last.
+    pub fn object(&self) -> &Arc<K> {
+        match self {
+            Self::Applied(object) | Self::Deleted(object) => object,
+        }
+    }
+}
+
+/// The objects of one kind, kept current by one watch. Cheap to clone.
+#[derive(Clone)]
+pub struct Watched<K: Object> {
+    store: Store<K>,
+    news: broadcast::Sender<Change<K>>,
+    problem: Arc<Mutex<Option<String>>>,
+}
+
+impl<K: Object> Watched<K> {
+    /// Watches the objects of `scope`; the watch itself runs as one of `tasks`.
+    pub fn new(client: Client, scope: &Scope, tasks: &mut Tasks) -> Self {
+        Self::over(scope.api(client), scope.watch_config(), tasks)
+    }
+
+    /// Watches what `api` and `config` select.
+    pub fn over(api: Api<K>, config: watcher::Config, tasks: &mut Tasks) -> Self {
+        let (store, writer) = reflector::store();
+        let (news, _) = broadcast::channel(NEWS_KEPT);
+        let watched = Self { store, news, problem: Arc::default() };
+        let name = format!("watch of {}", K::plural(&()));
+        tasks.add(name, watched.clone().follow(api, config, writer));
+        watched
+    }
+
+    async fn follow(
+        self,
+        api: Api<K>,
+        config: watcher::Config,
+        mut writer: reflector::store::Writer<K>,
+    ) {
+        let mut events = watcher(api, config).default_backoff().boxed();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.take(&mut writer, event),
+                Err(error) => {
+                    warn!(kind = %K::kind(&()), %error, "the watch failed, trying again");
+                    self.note(Some(error.to_string()));
+                }
+            }
+        }
+    }
+
+    fn take(&self, writer: &mut reflector::store::Writer<K>, event: watcher::Event<K>) {
+        let vanished = match &event {
+            // What a relist no longer has was deleted while nobody watched.
+            watcher::Event::InitDone => self.store.state(),
+            _ => Vec::new(),
+        };
+        writer.apply_watcher_event(&event);
+        match event {
+            watcher::Event::Apply(object) => self.tell(Change::Applied(Arc::new(object))),
+            watcher::Event::Delete(object) => self.tell(Change::Deleted(Arc::new(object))),
+            watcher::Event::Init | watcher::Event::InitApply(_) => {}
+            watcher::Event::InitDone => {
+                self.note(None);
+                for gone in vanished {
+                    if self.store.get(&ObjectRef::from_obj(gone.as_ref())).is_none() {
+                        self.tell(Change::Deleted(gone));
+                    }
+                }
+                for object in self.store.state() {
+                    self.tell(Change::Applied(object));
+                }
+            }
+        }
+    }
+
+    fn tell(&self, change: Change<K>) {
+        // No reader is no error.
+        let _ = self.news.send(change);
+    }
+
+    fn note(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// The object of that name, as last seen.
+    pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<K>> {
+        let mut reference = ObjectRef::new(name);
+        reference.namespace = namespace.map(str::to_owned);
+        self.store.get(&reference)
+    }
+
+    /// All objects, as last seen.
+    pub fn all(&self) -> Vec<Arc<K>> {
+        self.store.state()
+    }
+
+    /// Waits until the first list is complete.
+    pub async fn ready(&self) {
+        // The only error is that the writer is gone, and then nothing will ever come.
+        let _ = self.store.wait_until_ready().await;
+    }
+
+    /// Why the watch is not working at present, e.g. because the cluster does not serve the kind.
+    pub fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The objects in memory, for the driver.
+    pub(crate) fn store(&self) -> Store<K> {
+        self.store.clone()
+    }
+
+    /// Every change from now on, beginning with the objects that are there.
+    ///
+    /// A reader that fell behind gets all objects again in place of what it missed; a deletion that
+    /// it missed is then not told.
+    pub fn changes(&self) -> impl Stream<Item = Change<K>> + Send + 'static + use<K> {
+        let store = self.store.clone();
+        let receiver = self.news.subscribe();
+        let present = |store: &Store<K>| {
+            stream::iter(store.state().into_iter().map(Change::Applied).collect::<Vec<_>>())
+        };
+        let later =
+            stream::unfold((receiver, store.clone()), move |(mut receiver, store)| async move {
+                let batch = match receiver.recv().await {
+                    Ok(change) => stream::iter(vec![change]),
+                    Err(broadcast::error::RecvError::Lagged(_)) => present(&store),
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                };
+                Some((batch, (receiver, store)))
+            });
+        present(&store).chain(later.flatten())
+    }
+}
