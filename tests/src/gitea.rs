@@ -1,0 +1,161 @@
+//! A Gitea with an administrator and a token.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::bed::Bed;
+use crate::process::{Process, run};
+use crate::{Outcome, port};
+
+/// A running Gitea.
+pub struct Gitea {
+    bed: Bed,
+    url: String,
+    token: String,
+    process: Process,
+}
+
+impl Gitea {
+    /// The administrator, who owns every repository that the harness makes.
+    pub const USER: &str = "bot";
+    /// The administrator's password.
+    pub const PASSWORD: &str = "Passw0rd!x";
+
+    /// Starts a Gitea of its own, with TLS or without.
+    pub async fn start(bed: &Bed, tls: bool) -> Outcome<Self> {
+        let (folder, port) = (bed.folder("gitea")?, port::free());
+        let config = folder.join("app.ini");
+        fs::write(&config, configuration(bed, &folder, port, tls)?)?;
+        let gitea = |args: &[&str]| {
+            let mut command = bed.command("gitea");
+            command.arg("--config").arg(&config).args(args);
+            command
+        };
+        run(gitea(&["migrate"]), b"")?;
+        run(
+            gitea(&[
+                "admin",
+                "user",
+                "create",
+                "--admin",
+                "--must-change-password=false",
+                "--username",
+                Self::USER,
+                "--password",
+                Self::PASSWORD,
+                "--email",
+                "bot@test.example",
+            ]),
+            b"",
+        )?;
+        let grant = ["admin", "user", "generate-access-token", "--scopes", "all", "--raw", "-u"];
+        let granted = String::from_utf8(run(gitea(&[&grant[..], &[Self::USER]].concat()), b"")?)?;
+        // Lines of its log may precede the token.
+        let token = granted.lines().last().ok_or("Gitea printed no token")?.trim().to_owned();
+        let process = Process::start("gitea", gitea(&["web"]), bed.log("gitea"))?;
+        let url = format!("{}://127.0.0.1:{port}", if tls { "https" } else { "http" });
+        let health = format!("{url}/api/healthz");
+        process
+            .ready(Duration::from_mins(1), async || bed.http().answers(&health, 200).await)
+            .await?;
+        Ok(Self { bed: bed.clone(), url, token, process })
+    }
+
+    /// `http://127.0.0.1:PORT`, or https.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A token with every right.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The clone URL of a repository of [`Gitea::USER`], without credentials.
+    pub fn clone_url(&self, repository: &str) -> String {
+        format!("{}/{}/{repository}.git", self.url, Self::USER)
+    }
+
+    /// Makes a repository whose branch `main` has these files; returns its name.
+    pub async fn repository(&self, prefix: &str, files: &[(&str, &str)]) -> Outcome<String> {
+        let name = self.bed.unique(prefix);
+        let body = json!({"name": name, "default_branch": "main", "auto_init": false});
+        self.api("POST", "user/repos", Some(&body), 201).await?;
+        // Prepared outside and pushed, as a person would.
+        let local = self.bed.repository(&name, files)?;
+        let credentials = format!("://{}:{}@", Self::USER, self.token);
+        let url = self.clone_url(&name).replacen("://", &credentials, 1);
+        local.git(&["push", "-q", &url, "main"])?;
+        Ok(name)
+    }
+
+    /// Calls `/api/v1/PATH` with the token, and fails unless the status is `expected`.
+    pub async fn api(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        expected: u16,
+    ) -> Outcome<Value> {
+        let request = self.bed.http().request(method, &format!("{}/api/v1/{path}", self.url));
+        let request = request.header("Authorization", &format!("token {}", self.token));
+        let request = body.into_iter().fold(request, |request, body| request.json(body));
+        let answer = request.expect(expected).await;
+        answer.map_err(|err| format!("{method} {path}: {err}"))?.json()
+    }
+
+    /// The pull requests of a repository in a state: `open`, `closed` or `all`.
+    pub async fn pulls(&self, repository: &str, state: &str) -> Outcome<Vec<Value>> {
+        let path = format!("repos/{}/{repository}/pulls?state={state}", Self::USER);
+        Ok(self.api("GET", &path, None, 200).await?.as_array().cloned().unwrap_or_default())
+    }
+
+    /// The process, to stop it or to look at its log.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+fn configuration(bed: &Bed, folder: &Path, port: u16, tls: bool) -> Outcome<String> {
+    let user = String::from_utf8(bed.run("id", &["-un"], b"")?)?;
+    let (dir, authority, files) = (folder.display(), bed.authority(), bed.share("gitea"));
+    let (protocol, files) = (if tls { "https" } else { "http" }, files.display());
+    let (certificate, key) =
+        (authority.server_certificate.display(), authority.server_key.display());
+    Ok(format!(
+        "RUN_USER = {user}
+RUN_MODE = prod
+I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
+WORK_PATH = {dir}
+[server]
+PROTOCOL = {protocol}
+CERT_FILE = {certificate}
+KEY_FILE = {key}
+HTTP_ADDR = 127.0.0.1
+HTTP_PORT = {port}
+ROOT_URL = {protocol}://127.0.0.1:{port}/
+OFFLINE_MODE = true
+STATIC_ROOT_PATH = {files}
+DISABLE_SSH = true
+[database]
+DB_TYPE = sqlite3
+PATH = {dir}/gitea.db
+[repository]
+ROOT = {dir}/repositories
+[security]
+INSTALL_LOCK = true
+[service]
+DISABLE_REGISTRATION = true
+[actions]
+ENABLED = false
+[webhook]
+ALLOWED_HOST_LIST = loopback
+[log]
+MODE = console
+LEVEL = warn
+"
+    ))
+}

@@ -1,0 +1,62 @@
+//! The promises of Signet, each tried on real servers.
+//!
+//! One program, so that its suites share one set of servers; they are gone when it ends. A suite is
+//! a module here that exports `trials`, and has one line in [`suites`]. Its tests are named
+//! `suite::claim`, and say what they need: where that cannot be had they are skipped by name, which
+//! with `CI=true` is a failure.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use tests::Bed;
+use tokio::signal::unix::{SignalKind, signal};
+
+mod bed;
+
+/// Most tests wait most of the time, so there may be more of them than processors.
+const AT_ONCE: usize = 8;
+
+/// Every test of every suite.
+fn suites(bed: &Bed) -> Vec<Trial> {
+    [bed::trials].into_iter().flat_map(|suite| suite(bed)).collect()
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let bed = match Bed::open() {
+        Ok(bed) => bed,
+        Err(err) => {
+            // There is nowhere left to report a broken stderr.
+            let _ = writeln!(io::stderr(), "the test bed: {err}");
+            return ExitCode::FAILURE;
+        }
+    };
+    give_up_on_signals(&bed);
+    let trials = suites(&bed);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let skipped = bed.skipped();
+    for test in &skipped {
+        let _ = writeln!(io::stderr(), "skipped: {test}");
+    }
+    if !skipped.is_empty() {
+        let _ = writeln!(io::stderr(), "{} tests skipped", skipped.len());
+    }
+    drop(bed);
+    conclusion.exit_code()
+}
+
+/// An interrupted run leaves neither a process nor a file behind.
+fn give_up_on_signals(bed: &Bed) {
+    for (kind, status) in [(SignalKind::interrupt(), 130), (SignalKind::terminate(), 143)] {
+        let interrupted = bed.clone();
+        bed.runtime().spawn(async move {
+            let Ok(mut signals) = signal(kind) else { return };
+            signals.recv().await;
+            interrupted.abandon();
+            #[expect(clippy::exit, reason = "the tests hold the main thread")]
+            std::process::exit(status);
+        });
+    }
+}
