@@ -41,7 +41,7 @@ pub enum Resolved<'a> {
     Str(&'a str),
 }
 
-impl<'s> Node<'s> {
+impl Node<'_> {
     /// The type and value of a scalar, or `None` for a collection or an alias.
     ///
     /// An error means that the scalar does not have the type its tag says.
@@ -71,6 +71,10 @@ fn resolve<'a>(scalar: &'a Scalar<'_>, tag: &str, schema: Schema) -> Option<Reso
     let text = &*scalar.text;
     match tag {
         "" if scalar.style == Style::Plain => Some(implicit(text, schema, true)),
+        // To the newer library a lone `!` says nothing.
+        "!" if scalar.style == Style::Plain && schema == Schema::GoYaml3 => {
+            Some(implicit(text, schema, true))
+        }
         "" | "!" | "!!str" => Some(Resolved::Str(text)),
         "!!binary" => Some(Resolved::Binary(text)),
         "!!null" | "!!bool" | "!!int" | "!!float" | "!!timestamp" => {

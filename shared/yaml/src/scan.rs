@@ -7,10 +7,11 @@
 //! |---|---|
 //! | `key: value # c`, `- value # c`, `[ value, # c` | yes |
 //! | `key: \| # c` on the header of a block scalar | yes |
-//! | one line `# c` right above a scalar list item, `- # c`, or between a key and its value | yes |
-//! | `# c` above `key: value`, `key: # c`, `{k: value} # c`, `*alias # c` | no |
+//! | one line `# c` right above a scalar list item, or `- # c` with the item below | yes |
+//! | one line `# c` between a key and its value | yes |
+//! | `# c` above `key: value`, `key: # c` in block style, `{k: value} # c`, `*alias # c` | no |
 
-use crate::tree::{Comment, Document, Entry, Item, Node, Scalar, Value};
+use crate::tree::{Comment, Document, Entry, Item, Mapping, Node, Scalar, Value};
 
 /// A scalar and what surrounds it.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl<'s> Walk<'_, '_, 's> {
                     let Entry::Pair(pair) = entry else { continue };
                     path.push(Segment::Key(pair.key.as_str().unwrap_or_default()));
                     self.scalar(&pair.key, path, Role::Key, None);
-                    let comment = self.pair_comment(&mapping.entries, index);
+                    let comment = self.pair_comment(mapping, index);
                     self.node(&pair.value, path, comment);
                     path.pop();
                 }
@@ -113,7 +114,8 @@ impl<'s> Walk<'_, '_, 's> {
         }
     }
 
-    fn pair_comment<'a>(&self, entries: &'a [Entry<'s>], index: usize) -> Option<&'a Comment<'s>> {
+    fn pair_comment<'a>(&self, mapping: &'a Mapping<'s>, index: usize) -> Option<&'a Comment<'s>> {
+        let (entries, flow) = (&mapping.entries, mapping.flow);
         let Entry::Pair(pair) = &entries[index] else { return None };
         let comment = |entry: &'a Entry<'s>| match entry {
             Entry::Comment(comment) => Some(comment),
@@ -122,8 +124,11 @@ impl<'s> Walk<'_, '_, 's> {
         let after = entries[index + 1..].iter().map_while(comment);
         let before = entries[..index].iter().rev().map_while(comment);
         line_comment(self.source, &pair.value, after).or_else(|| {
-            let between = before.take_while(|above| above.span.start >= pair.key.span.end);
-            head_comment(&pair.value, between.filter(|above| !above.trailing))
+            // After `key:` on its line the comment is the key's, except in flow style.
+            let own = |above: &&Comment<'_>| flow || !above.trailing;
+            let mut between = before.take_while(|above| above.span.start >= pair.key.span.end);
+            let comment = between.next().filter(own)?;
+            (pair.value.scalar().is_some() && between.next().is_none()).then_some(comment)
         })
     }
 

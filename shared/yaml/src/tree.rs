@@ -175,7 +175,7 @@ pub fn parse(text: &str) -> Result<Vec<Document<'_>>, Error> {
 pub fn text(bytes: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(bytes).map_err(|err| {
         let valid = &bytes[..err.valid_up_to()];
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let line = valid.split(|byte| *byte == b'\n').count();
         let start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let column = 1 + String::from_utf8_lossy(&valid[start..]).chars().count();
         Error::new(line, column, Problem::Encoding)

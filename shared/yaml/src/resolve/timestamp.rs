@@ -26,12 +26,13 @@ fn parse(text: &[u8]) -> Option<()> {
     }
 }
 
+/// `Z` or an offset; Go takes 24 hours and 60 minutes too.
 fn zone(text: &[u8]) -> Option<()> {
     if text == b"Z" {
         return Some(());
     }
     let (_, rest) = fixed(lead(text, b"+-")?, 2).filter(|(hours, _)| *hours <= 24)?;
-    let (_, rest) = fixed(lead(rest, b":")?, 2).filter(|(minutes, _)| *minutes < 60)?;
+    let (_, rest) = fixed(lead(rest, b":")?, 2).filter(|(minutes, _)| *minutes <= 60)?;
     rest.is_empty().then_some(())
 }
 

@@ -79,12 +79,13 @@ impl<'s> Builder<'s> {
     }
 
     fn document(&mut self, explicit: bool, start: &Span) -> Result<Document<'s>, Error> {
-        let start = range(start);
-        self.last_end = self.last_end.max(start.end);
+        // An implicit start has the span of whatever token revealed it.
+        let start = explicit.then(|| self.token(start));
         let (event, span) = self.inside()?;
         let root = self.node(event, &span)?;
         self.next()?;
-        let span = start.start..root.span.end.max(start.end);
+        let Range { start, end } = start.unwrap_or_else(|| root.span.clone());
+        let span = start..root.span.end.max(end);
         Ok(Document { root, comments: Vec::new(), explicit, span })
     }
 

@@ -14,16 +14,37 @@ pub(super) fn locate(
     before: usize,
     bytes: Range<usize>,
 ) -> (Range<usize>, Range<usize>) {
-    let indicator = indicator(source, before, bytes.end, &['|', '>']).unwrap_or(bytes.start);
+    let Some(indicator) = indicator(source, before, bytes.end, &['|', '>']) else {
+        return (bytes.clone(), bytes);
+    };
     let line_end = line_end(source, indicator);
     let after = indicator + header_length(&source[indicator..line_end]);
-    let text = &source[bytes.clone()];
-    let kept = text.trim_end_matches([' ', '\t', '\r', '\n']);
-    if kept.is_empty() || bytes.start < line_end {
+    let end = content_end(source, &bytes);
+    if end == bytes.start || bytes.start < line_end {
         return (indicator..after, after..after);
     }
-    let end = self::line_end(source, bytes.start + kept.len()).min(bytes.end);
     (indicator..end, bytes.start..end)
+}
+
+/// The end of the last line that is content, without its break.
+///
+/// A line of blanks is content when it is longer than the indentation.
+fn content_end(source: &str, bytes: &Range<usize>) -> usize {
+    let line_start = |at: usize| source[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
+    let indent = bytes.start - line_start(bytes.start);
+    let mut end = bytes.end;
+    loop {
+        let text = source[bytes.start..end].trim_end_matches(['\n', '\r']);
+        end = bytes.start + text.len();
+        let last = &source[line_start(end).min(end)..end];
+        if !last.trim_matches([' ', '\t']).is_empty() || last.len() > indent {
+            return end;
+        }
+        if end - last.len() <= bytes.start {
+            return bytes.start;
+        }
+        end -= last.len();
+    }
 }
 
 /// The first dash of a sequence whose first token the parser puts at `first`.
