@@ -32,7 +32,7 @@ pub enum Error {
     #[error("an absent value cannot be set; write a value first")]
     Absent,
     /// The new text cannot stand in a block scalar.
-    #[error("the new value does not fit a block scalar; write the value in quotes")]
+    #[error("the new value does not fit a block scalar; write it in quotes on the line of its key")]
     Block,
 }
 
@@ -70,8 +70,9 @@ pub fn set(node: &Node<'_>, new: &str) -> Result<Edit, Error> {
         Style::Plain | Style::Single | Style::Double => double_quoted(new),
         Style::Literal | Style::Folded => {
             let fits = !new.starts_with([' ', '\t']) && !new.chars().any(is_special);
-            // An empty block has no line to write on.
+            // An empty block has no line to write on, and blank lines before the first are content.
             let room = !scalar.content.is_empty() || new.is_empty();
+            let room = room && !scalar.text.starts_with('\n');
             if fits && room { new.to_owned() } else { return Err(Error::Block) }
         }
     };

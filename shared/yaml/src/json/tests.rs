@@ -62,11 +62,11 @@ fn errors_say_where_and_what_to_do() {
 
 #[test]
 fn aliases_that_multiply_are_refused() {
-    let mut source = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..10 {
+    let levels = (1..10).map(|level| {
         let below = vec![format!("*a{}", level - 1); 10].join(", ");
-        source += &format!("a{level}: &a{level} [{below}]\n");
-    }
+        format!("a{level}: &a{level} [{below}]\n")
+    });
+    let source = levels.fold(String::from("a0: &a0 [x, x, x, x, x]\n"), |all, level| all + &level);
     let error = documents(&source, Schema::Kubernetes).unwrap_err();
     assert_eq!(error.problem, Problem::TooManyAliases(ALIASED_VALUES_MAX));
 }
