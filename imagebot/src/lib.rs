@@ -1,0 +1,9 @@
+//! imagebot: the daemon that turns new images into commits and pull requests.
+//!
+//! Each kind has a controller of five verbs ([`reconcile::Reconciler`]); what they decide is in
+//! `imagebot_core`, and this crate is what touches the world: registries, Git remotes, forges, and
+//! the hooks that registries call.
+
+pub mod git;
+pub mod secret;
+pub mod tags;
