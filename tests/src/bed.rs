@@ -277,8 +277,10 @@ impl Bed {
         self.0.skipped.lock().expect("no holder of this lock panics").clone()
     }
 
-    /// Kills what runs and removes the files. For a run that is interrupted.
-    pub fn abandon(&self) {
+    /// Kills what runs and removes the files: the end of a run, however it comes.
+    ///
+    /// Servers hold the bed as the bed holds them, so dropping it would end neither.
+    pub fn close(&self) {
         process::kill_all();
         // What is left is swept by the next run.
         let _ = fs::remove_dir_all(self.0.dir.path());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bed::Bed;
 use crate::process::{Process, run};
-use crate::{Outcome, port};
+use crate::{Outcome, eventually, port};
 
 /// A running Gitea.
 pub struct Gitea {
@@ -89,6 +89,13 @@ impl Gitea {
         let credentials = format!("://{}:{}@", Self::USER, self.token);
         let url = self.clone_url(&name).replacen("://", &credentials, 1);
         local.git(&["push", "-q", &url, "main"])?;
+        // It takes note of a push after it has answered.
+        let path = format!("repos/{}/{name}", Self::USER);
+        eventually(Duration::from_secs(20), "Gitea sees the first push", async || {
+            let repository = self.api("GET", &path, None, 200).await?;
+            (repository["empty"] == false).then_some(()).ok_or_else(|| "it is empty".into())
+        })
+        .await?;
         Ok(name)
     }
 

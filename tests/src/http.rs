@@ -97,7 +97,7 @@ impl Request {
         if answer.status == expected {
             return Ok(answer);
         }
-        Err(format!("answered {}, not {expected}: {}", answer.status, answer.text()).into())
+        Err(format!("answered {}, not {expected}: {:.600}", answer.status, answer.text()).into())
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process_group};
+use rustix::process::{Pid, WaitOptions, kill_process_group, waitpid};
 
 use crate::Outcome;
 
@@ -180,11 +180,13 @@ impl Drop for Process {
     }
 }
 
-/// Kills every group that still runs. For a run that is interrupted.
-pub fn kill_all() {
+/// Kills every group that still runs, and waits for their heads.
+pub(crate) fn kill_all() {
     for group in std::mem::take(&mut *groups()) {
         if let Some(group) = Pid::from_raw(group) {
+            // It may have ended already.
             let _ = kill_process_group(group, Signal::KILL);
+            let _ = waitpid(Some(group), WaitOptions::empty());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Waiting for a state of the world, never for a time.
 
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -16,15 +17,18 @@ pub async fn eventually<T>(
     attempt: impl AsyncFn() -> Outcome<T>,
 ) -> Outcome<T> {
     let deadline = Instant::now() + within;
+    let mut last = String::from("nothing");
     loop {
-        let missing = match tokio::time::timeout_at(deadline.into(), attempt()).await {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(missing)) => missing,
-            Err(_) => "the last look did not end".into(),
-        };
+        let missing: Box<dyn Error + Send + Sync> =
+            match tokio::time::timeout_at(deadline.into(), attempt()).await {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(missing)) => missing,
+                Err(_) => format!("the last look did not end; before it: {last}").into(),
+            };
         if Instant::now() >= deadline {
             return Err(format!("not within {within:?}: {what}: {missing}").into());
         }
+        last = missing.to_string();
         tokio::time::sleep(PAUSE).await;
     }
 }

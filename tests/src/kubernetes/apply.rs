@@ -24,7 +24,7 @@ pub(super) async fn apply(client: &Client, namespace: &str, yaml: &str) -> Outco
             let path = path(client, &object, namespace).await?;
             patch(client, &path, &text).await
         })
-        .await?;
+        .await??;
         if word(&object, "/kind") == "CustomResourceDefinition" {
             established(client, word(&object, "/metadata/name")).await?;
         }
@@ -66,16 +66,21 @@ async fn path(client: &Client, object: &Value, namespace: &str) -> Outcome<Strin
     Ok(format!("{root}/{plural}/{name}"))
 }
 
-async fn patch(client: &Client, path: &str, text: &str) -> Outcome {
+/// An outer error may pass with time; an inner one is the server's last word.
+async fn patch(client: &Client, path: &str, text: &str) -> Outcome<Outcome> {
     let request =
         Request::patch(format!("{path}?fieldManager=test-bed&force=true&fieldValidation=Strict"))
             .header("Content-Type", "application/apply-patch+yaml")
             .body(text.as_bytes().to_vec())?;
     let answer: Result<Value, kube::Error> = client.request(request).await;
-    answer.map(drop).map_err(|err| match err {
-        kube::Error::Api(status) => said(&status).into(),
-        other => other.into(),
-    })
+    match answer {
+        Ok(_) => Ok(Ok(())),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code >= 500 => {
+            Err(said(&status).into())
+        }
+        Err(kube::Error::Api(status)) => Ok(Err(said(&status).into())),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn said(status: &Status) -> String {

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     if !skipped.is_empty() {
         let _ = writeln!(io::stderr(), "{} tests skipped", skipped.len());
     }
-    drop(bed);
+    bed.close();
     conclusion.exit_code()
 }
 
@@ -54,7 +54,7 @@ fn give_up_on_signals(bed: &Bed) {
         bed.runtime().spawn(async move {
             let Ok(mut signals) = signal(kind) else { return };
             signals.recv().await;
-            interrupted.abandon();
+            interrupted.close();
             #[expect(clippy::exit, reason = "the tests hold the main thread")]
             std::process::exit(status);
         });
