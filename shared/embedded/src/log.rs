@@ -1,0 +1,103 @@
+//! The recent changes, in order, from which every watch is fed.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::object::Object;
+
+/// What is kept for watches that come back; older ones list again.
+const MAX_BYTES: usize = 8 << 20;
+const MAX_EVENTS: usize = 16_384;
+
+/// What happened to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Added,
+    Modified,
+    Deleted,
+}
+
+/// One change of one object.
+pub(crate) struct Event {
+    pub version: u64,
+    /// Which kind's storage it happened in.
+    pub stored: String,
+    pub change: Change,
+    /// What selectors can ask about the object before the change.
+    pub before: Option<Object>,
+    /// The same, after it.
+    pub after: Option<Object>,
+    /// The object after the change, or its last state when it was deleted.
+    pub object: Bytes,
+    /// The state before a change that selectors may see, under the new version.
+    pub previous: Option<Bytes>,
+}
+
+/// The recent changes.
+pub(crate) struct Log {
+    recent: Mutex<Recent>,
+    head: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Recent {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+    /// Every event above this version is still here.
+    complete_after: u64,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { recent: Mutex::default(), head: watch::Sender::new(0) }
+    }
+}
+
+impl Log {
+    /// Starts an empty history at `version`.
+    pub(crate) fn begin(&self, version: u64) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        *recent = Recent { complete_after: version, ..Recent::default() };
+        self.head.send_replace(version);
+    }
+
+    pub(crate) fn publish(&self, events: Vec<Arc<Event>>) {
+        let Some(last) = events.last() else { return };
+        let head = last.version;
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            recent.bytes += event.object.len();
+            recent.events.push_back(event);
+        }
+        while recent.bytes > MAX_BYTES || recent.events.len() > MAX_EVENTS {
+            let Some(dropped) = recent.events.pop_front() else { break };
+            recent.bytes -= dropped.object.len();
+            recent.complete_after = dropped.version;
+        }
+        drop(recent);
+        self.head.send_replace(head);
+    }
+
+    /// The version of the last change, now and whenever it moves.
+    pub(crate) fn head(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// The changes above `version` in one kind's storage, and the version they reach up to.
+    /// `Err` names the first version from which history is complete.
+    pub(crate) fn after(&self, version: u64, stored: &str) -> Result<(Vec<Arc<Event>>, u64), u64> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if version < recent.complete_after {
+            return Err(recent.complete_after);
+        }
+        let start = recent.events.partition_point(|event| event.version <= version);
+        let newer = recent.events.range(start..);
+        let reached = recent.events.back().map_or(version, |last| last.version.max(version));
+        Ok((newer.filter(|event| event.stored == stored).cloned().collect(), reached))
+    }
+}
