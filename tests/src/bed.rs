@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use tempfile::TempDir;
@@ -282,8 +283,13 @@ impl Bed {
     /// Servers hold the bed as the bed holds them, so dropping it would end neither.
     pub fn close(&self) {
         process::kill_all();
-        // What is left is swept by the next run.
-        let _ = fs::remove_dir_all(self.0.dir.path());
+        // A test that is interrupted may still write; what it leaves is swept by the next run.
+        for _ in 0..20 {
+            if fs::remove_dir_all(self.0.dir.path()).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -28,7 +28,7 @@ impl Daemon {
         let daemon = Self::launch(bed, program, kubeconfig, args).await?;
         let ready = format!("{}/readyz", daemon.url());
         let answers = async || daemon.bed.http().answers(&ready, 200).await;
-        daemon.process.ready(Duration::from_mins(1), answers).await?;
+        daemon.process.ready(Duration::from_secs(60), answers).await?;
         Ok(daemon)
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::bed::Bed;
+use crate::http::Request;
 use crate::process::{Process, run};
 use crate::{Outcome, eventually, port};
 
@@ -59,7 +60,7 @@ impl Gitea {
         let url = format!("{}://127.0.0.1:{port}", if tls { "https" } else { "http" });
         let health = format!("{url}/api/healthz");
         process
-            .ready(Duration::from_mins(1), async || bed.http().answers(&health, 200).await)
+            .ready(Duration::from_secs(60), async || bed.http().answers(&health, 200).await)
             .await?;
         Ok(Self { bed: bed.clone(), url, token, process })
     }
@@ -109,7 +110,7 @@ impl Gitea {
     ) -> Outcome<Value> {
         let request = self.bed.http().request(method, &format!("{}/api/v1/{path}", self.url));
         let request = request.header("Authorization", &format!("token {}", self.token));
-        let request = body.into_iter().fold(request, |request, body| request.json(body));
+        let request = body.into_iter().fold(request, Request::json);
         let answer = request.expect(expected).await;
         answer.map_err(|err| format!("{method} {path}: {err}"))?.json()
     }

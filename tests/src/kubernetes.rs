@@ -207,7 +207,7 @@ async fn api_server(bed: &Bed, folder: &Path, ports: Ports) -> Outcome<Process> 
         let request = bed.http().request("GET", &url).header("Authorization", &bearer(ADMIN));
         request.expect(200).await.is_ok()
     };
-    process.ready(Duration::from_mins(1), ready).await?;
+    process.ready(Duration::from_secs(60), ready).await?;
     Ok(process)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::bed::Bed;
+use crate::http::Request;
 use crate::process::Process;
 use crate::{Outcome, port};
 
@@ -48,7 +49,7 @@ impl OpenBao {
     pub async fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Outcome<Value> {
         let request = self.bed.http().request(method, &format!("{}/v1/{path}", self.url));
         let request = request.header("X-Vault-Token", Self::TOKEN);
-        let request = body.into_iter().fold(request, |request, body| request.json(body));
+        let request = body.into_iter().fold(request, Request::json);
         let answer = request.send().await?;
         if !answer.status.is_success() {
             return Err(format!("{method} {path}: {}: {}", answer.status, answer.text()).into());

@@ -35,7 +35,7 @@ pub fn consecutive(count: u16) -> u16 {
 
 /// Another run at the same time begins elsewhere.
 fn start() -> u16 {
-    u16::try_from(u32::from(std::process::id() as u16) * 37 % u32::from(SPAN)).expect("below SPAN")
+    u16::try_from(std::process::id() * 37 % u32::from(SPAN)).expect("SPAN is a u16")
 }
 
 fn unused(port: u16) -> bool {

@@ -11,6 +11,7 @@ use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ use crate::Outcome;
 
 /// The groups that are still to be killed at the end.
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Set when the run is at its end: a test that still runs starts nothing more.
+static CLOSED: AtomicBool = AtomicBool::new(false);
 
 type Order = (Command, Sender<io::Result<Child>>);
 
@@ -88,6 +92,9 @@ pub struct Usage {
 impl Process {
     /// Starts `command` in a group of its own, with its output in the file `log`.
     pub fn start(name: &str, mut command: Command, log: PathBuf) -> Outcome<Self> {
+        if CLOSED.load(Ordering::SeqCst) {
+            return Err(format!("{name} is not started: the run is over").into());
+        }
         let file = File::options().create(true).append(true).open(&log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let (answer, started) = channel();
@@ -180,8 +187,9 @@ impl Drop for Process {
     }
 }
 
-/// Kills every group that still runs, and waits for their heads.
+/// Kills every group that still runs, waits for their heads, and lets none begin.
 pub(crate) fn kill_all() {
+    CLOSED.store(true, Ordering::SeqCst);
     for group in std::mem::take(&mut *groups()) {
         if let Some(group) = Pid::from_raw(group) {
             // It may have ended already.

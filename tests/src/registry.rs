@@ -222,8 +222,9 @@ fn configuration(bed: &Bed, options: &Options, folder: &Path, port: u16) -> Valu
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::from("sha256:"), |digest, byte| format!("{digest}{byte:02x}"))
 }
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -75,10 +75,10 @@ fn configuration(bed: &Bed, folder: &Path, plain: u16, tls: u16) -> String {
     let (authority, repositories) = (bed.authority(), repositories.display());
     let (certificate, key) =
         (authority.server_certificate.display(), authority.server_key.display());
-    let sockets: String =
-        (0..BACKENDS).map(|number| format!("server unix:{dir}/{number}.sock; ")).collect();
+    let sockets = (0..BACKENDS).map(|number| format!("server unix:{dir}/{number}.sock;"));
+    let sockets = sockets.collect::<Vec<_>>().join(" ");
     format!(
-        r#"
+        r"
 daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log; events {{}}
 http {{
   access_log off; client_max_body_size 0;
@@ -101,6 +101,6 @@ http {{
     }}
   }}
 }}
-"#
+"
     )
 }
