@@ -1,1 +1,12 @@
 //! What imagebot decides, without touching the world.
+//!
+//! ```text
+//! tags ─▶ policy ─▶ latest image ─▶ setter ─▶ changes ─▶ message ─▶ plan ─▶ a commit
+//! registry's delivery ─▶ hook ─▶ which repositories to scan       proposal ─▶ a pull request
+//! ```
+//!
+//! Everything here is a value in and a value out. Who asks the registry, the repository and the
+//! forge, and when, is the daemon's business.
+
+pub mod policy;
+pub mod tags;
