@@ -199,3 +199,6 @@ fn settle(written: Result<(), kube::Error>) -> Result<Try, kube::Error> {
 fn seconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
