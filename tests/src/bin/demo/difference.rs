@@ -22,6 +22,7 @@ pub(crate) fn only_the_tag(
         return Err(format!("commit {new} changes other files: {changed}").into());
     }
     let diff = stage.git(&["diff", "--unified=1", old, new])?;
-    let lines = diff.lines().filter(|line| !line.starts_with("index ") && !line.starts_with("diff "));
-    Ok(lines.map(|line| format!("    {line}\n")).collect())
+    let lines =
+        diff.lines().filter(|line| !line.starts_with("index ") && !line.starts_with("diff "));
+    Ok(lines.fold(String::new(), |screen, line| format!("{screen}    {line}\n")))
 }

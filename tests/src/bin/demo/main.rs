@@ -15,7 +15,7 @@ mod registry;
 mod stage;
 
 use registry::Registry;
-use stage::{SHOP, Stage};
+use stage::{SHOP, Stage, no_value_is_told, notification};
 
 /// How long any one step may take before the demo calls it broken.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,12 +67,12 @@ async fn secrets(bed: &Bed, stage: &Stage) -> Outcome {
     let sealer = stage.daemon(bed, "sealer", &[]).await?;
 
     stage.seal(bed, &sealer).await?;
-    let sealed = eventually(PATIENCE, "the Secret of the SealedSecret", async || stage.secret("db"));
-    println!("  SealedSecret db (sealed by sealctl)       → Secret db   keys: {}", sealed.await?);
+    let made = eventually(PATIENCE, "the Secret of the SealedSecret", async || stage.secret("db"));
+    println!("  SealedSecret db (sealed by sealctl)       → Secret db   keys: {}", made.await?);
 
     let synced = eventually(PATIENCE, "the Secret of the SOPS file", async || stage.secret("api"));
     println!("  SOPS/age file secrets/api.yaml in Git     → Secret api  keys: {}\n", synced.await?);
-    stage.no_value_is_told(&[&sealer])?;
+    no_value_is_told(&[&sealer])?;
     sealer.terminate().await?;
     Ok(())
 }
@@ -80,7 +80,7 @@ async fn secrets(bed: &Bed, stage: &Stage) -> Outcome {
 async fn images(bed: &Bed, stage: &Stage) -> Outcome {
     println!("imagebot --local {}", stage.manifests());
     let imagebot = stage.daemon(bed, "imagebot", &["--cache-dir", &stage.cache()]).await?;
-    let registry = Registry::start(bed, stage.notification(&imagebot)).await?;
+    let registry = Registry::start(bed, notification(&imagebot)).await?;
     registry.push(SHOP, "1.4.0").await?;
     let before = stage.head()?;
     stage.write_image_manifests(&registry.host())?;
@@ -91,13 +91,14 @@ async fn images(bed: &Bed, stage: &Stage) -> Outcome {
 
     let pushed = std::time::Instant::now();
     registry.push(SHOP, "1.5.0").await?;
-    let moved = eventually(PATIENCE, "the commit after the push", async || stage.moved_from(&first));
+    let moved =
+        eventually(PATIENCE, "the commit after the push", async || stage.moved_from(&first));
     let second = moved.await?;
     let took = pushed.elapsed();
     println!("  pushed {SHOP}:1.5.0; the registry's notification brought commit {}", &second[..10]);
     println!("  {:.1} s after the push (the interval is an hour):\n", took.as_secs_f64());
     println!("{}", difference::only_the_tag(stage, &first, &second, ("1.4.0", "1.5.0"))?);
-    stage.no_value_is_told(&[&imagebot])?;
+    no_value_is_told(&[&imagebot])?;
     imagebot.terminate().await?;
     Ok(())
 }

@@ -95,7 +95,8 @@ impl Small {
     }
 
     async fn push(&self, repository: &str, tag: &str) -> Outcome {
-        let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "layers": [], "tag": tag });
+        let manifest =
+            json!({ "schemaVersion": 2, "mediaType": MANIFEST, "layers": [], "tag": tag });
         let url = format!("http://{}/v2/{repository}/manifests/{tag}", self.host);
         let request = self.client.put(url).header(header::CONTENT_TYPE, MANIFEST);
         request.body(manifest.to_string()).send().await?.error_for_status()?;
@@ -112,7 +113,8 @@ async fn list(
     let name = format!("{owner}/{name}");
     let held = held.tags.lock().unwrap_or_else(PoisonError::into_inner);
     let tags: Vec<_> = held.get(&name).into_iter().flat_map(BTreeMap::keys).collect();
-    axum::Json(json!({ "name": name, "tags": tags })).into_response()
+    let page = json!({ "name": name, "tags": tags });
+    ([(header::CONTENT_TYPE, "application/json")], page.to_string())
 }
 
 async fn fetch(
@@ -159,10 +161,10 @@ async fn store(
 
 impl Held {
     async fn tell(&self, event: String) {
-        let mut request = self.client.post(&self.notify.url).header(
-            header::CONTENT_TYPE,
-            "application/vnd.docker.distribution.events.v1+json",
-        );
+        let mut request = self
+            .client
+            .post(&self.notify.url)
+            .header(header::CONTENT_TYPE, "application/vnd.docker.distribution.events.v1+json");
         if let Some(authorization) = &self.notify.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }

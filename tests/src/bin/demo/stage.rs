@@ -80,12 +80,7 @@ impl Stage {
     }
 
     /// Starts a daemon on the directory.
-    pub(crate) async fn daemon(
-        &self,
-        bed: &Bed,
-        program: &str,
-        more: &[&str],
-    ) -> Outcome<Daemon> {
+    pub(crate) async fn daemon(&self, bed: &Bed, program: &str, more: &[&str]) -> Outcome<Daemon> {
         let (manifests, state) = (self.manifests(), self.root.join("state").display().to_string());
         let args = ["--local", &manifests, "--state-dir", &state];
         Daemon::start(bed, program, None, &[&args, more].concat()).await
@@ -97,8 +92,8 @@ impl Stage {
         fs::write(&certificate, sealer.get("/v1/cert.pem").await?.text())?;
         let mut seal = process::command(bed.daemon("sealctl")?, &self.root);
         seal.arg("seal").arg("--cert").arg(&certificate);
-        let sealed = process::run(seal, PLAIN_SECRET.as_bytes())?;
-        self.write("db.yaml", &String::from_utf8(sealed)?)
+        let manifest = process::run(seal, PLAIN_SECRET.as_bytes())?;
+        self.write("db.yaml", &String::from_utf8(manifest)?)
     }
 
     /// The names of the keys of a Secret that `sealer` wrote.
@@ -108,14 +103,6 @@ impl Stage {
         let secret: serde_json::Value = serde_saphyr::from_str(&text)?;
         let data = secret["data"].as_object().ok_or("the Secret has no data")?;
         Ok(data.keys().cloned().collect::<Vec<_>>().join(", "))
-    }
-
-    /// Where the registry must send its notifications, and with what token.
-    pub(crate) fn notification(&self, imagebot: &Daemon) -> Notify {
-        let digest = Sha256::digest(format!("{}registrydefault", VALUES[2]));
-        let path: String = digest.iter().fold(String::new(), |path, byte| format!("{path}{byte:02x}"));
-        let url = format!("{}/hook/{path}", imagebot.url());
-        Notify { url, authorization: Some(format!("Bearer {}", VALUES[2])) }
     }
 
     /// Writes the manifests of `imagebot`.
@@ -142,16 +129,6 @@ impl Stage {
         self.repository.git(args)
     }
 
-    /// Fails when a daemon has logged a secret value.
-    pub(crate) fn no_value_is_told(&self, daemons: &[&Daemon]) -> Outcome {
-        for daemon in daemons {
-            if let Some(place) = VALUES.iter().position(|value| daemon.log().contains(value)) {
-                return Err(format!("secret value {place} is in a log").into());
-            }
-        }
-        Ok(())
-    }
-
     fn url(&self) -> String {
         self.repository.file_url()
     }
@@ -166,11 +143,31 @@ impl Stage {
     }
 }
 
+/// Where the registry must send its notifications, and with what token.
+pub(crate) fn notification(imagebot: &Daemon) -> Notify {
+    let digest = Sha256::digest(format!("{}registrydefault", VALUES[2]));
+    let path: String = digest.iter().fold(String::new(), |path, byte| format!("{path}{byte:02x}"));
+    let url = format!("{}/hook/{path}", imagebot.url());
+    Notify { url, authorization: Some(format!("Bearer {}", VALUES[2])) }
+}
+
+/// Fails when a daemon has logged a secret value.
+pub(crate) fn no_value_is_told(daemons: &[&Daemon]) -> Outcome {
+    for daemon in daemons {
+        if let Some(place) = VALUES.iter().position(|value| daemon.log().contains(value)) {
+            return Err(format!("secret value {place} is in a log").into());
+        }
+    }
+    Ok(())
+}
+
 fn encrypt(bed: &Bed, root: &Path, recipient: &str) -> Outcome<String> {
     let plain = root.join("api.yaml");
     fs::write(&plain, PLAIN_SOPS)?;
     let mut encrypt = process::command(bed.daemon("sealctl")?, root);
-    encrypt.args(["encrypt", "--encrypted-regex", "^(data|stringData)$", "--age", recipient]).arg(&plain);
+    encrypt
+        .args(["encrypt", "--encrypted-regex", "^(data|stringData)$", "--age", recipient])
+        .arg(&plain);
     let encrypted = String::from_utf8(process::run(encrypt, b"")?)?;
     fs::remove_file(&plain)?;
     if encrypted.contains(VALUES[1]) || !encrypted.contains("ENC[") {
