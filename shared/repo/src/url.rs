@@ -1,0 +1,143 @@
+//! A remote's address that is safe to print.
+
+use std::{fmt, path::PathBuf};
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::{Credentials, Error, Secret};
+
+/// The address of a Git repository, without userinfo.
+///
+/// Whatever the URL carried before the `@` is taken out while parsing, so it cannot reach a log,
+/// a status or an error.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SafeUrl(Url);
+
+impl SafeUrl {
+    /// Splits `text` into an address and the credentials that it carried.
+    ///
+    /// Accepted are `https://`, `http://`, `file://` and an absolute path.
+    pub fn parse(text: &str) -> Result<(Self, Credentials), Error> {
+        let parsed = if text.starts_with('/') { Url::from_file_path(text).ok() } else { None };
+        let mut url = match parsed {
+            Some(url) => url,
+            None => Url::parse(text).map_err(Error::Url)?,
+        };
+        if !matches!(url.scheme(), "https" | "http" | "file") {
+            return Err(Error::Scheme { scheme: url.scheme().to_owned() });
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Error::Query);
+        }
+        let credentials = take_userinfo(&mut url);
+        if url.path().len() > 1 && url.path().ends_with('/') {
+            let trimmed = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&trimmed);
+        }
+        Ok((Self(url), credentials))
+    }
+
+    /// The address of an HTTP answer, for errors; userinfo and query are dropped.
+    pub(crate) fn of(url: &Url) -> Self {
+        let mut url = url.clone();
+        take_userinfo(&mut url);
+        url.set_query(None);
+        url.set_fragment(None);
+        Self(url)
+    }
+
+    /// The directory, when this is a `file` URL.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        (self.0.scheme() == "file").then(|| self.0.to_file_path().ok()).flatten()
+    }
+
+    /// Whether traffic is readable on the way.
+    pub(crate) fn is_clear_text(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
+    /// Whether the host is this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    /// The text of the address.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The host, with the port when it is not the scheme's own.
+    pub fn authority(&self) -> &str {
+        self.0.authority()
+    }
+}
+
+/// Removes userinfo from `url` and returns it decoded.
+pub(crate) fn take_userinfo(url: &mut Url) -> Credentials {
+    let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+    let username = String::from_utf8_lossy(&decode(url.username())).into_owned();
+    let password = Secret::new(url.password().map(decode).unwrap_or_default());
+    let absent = username.is_empty() && url.password().is_none();
+    // Both fail only for addresses that cannot have userinfo, which then has nothing to remove.
+    let _ = url.set_password(None);
+    let _ = url.set_username("");
+    if absent { Credentials::None } else { Credentials::Basic { username, password } }
+}
+
+impl fmt::Display for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SafeUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn userinfo_is_never_printed() {
+        for text in
+            ["https://bot:hunter2@git.example/app.git", "http://hunter2@git.example/app.git"]
+        {
+            let (url, credentials) = SafeUrl::parse(text).unwrap();
+            let printed = format!("{url} {url:?} {credentials:?}");
+            assert!(
+                !printed.contains("hunter2")
+                    || matches!(&credentials, Credentials::Basic { username, .. } if username == "hunter2"),
+                "{printed}"
+            );
+            assert!(!format!("{url}{url:?}").contains("hunter2"), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_that_can_be_reached_are_accepted() {
+        #[rustfmt::skip]
+        let cases = [
+            // text                              accepted
+            ("https://git.example/app.git",      true),
+            ("http://git.example:8080/a/b",      true),
+            ("file:///srv/git/app.git",          true),
+            ("/srv/git/app.git",                 true),
+            ("ssh://git@git.example/app.git",    false),
+            ("git@git.example:app.git",          false),
+            ("https://git.example/app.git?a=b",  false),
+            ("app.git",                          false),
+        ];
+        for (text, accepted) in cases {
+            assert_eq!(SafeUrl::parse(text).is_ok(), accepted, "{text}");
+        }
+    }
+}
