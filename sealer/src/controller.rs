@@ -1,0 +1,48 @@
+//! The controllers, one for each kind, and what they share.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt as _};
+use reconcile::{Core, Object};
+use sealer_api::written::Written;
+
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::secrets::{Known, Secrets};
+
+pub mod sealed_secret;
+pub mod sealing_key;
+
+/// What every controller is given. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The client, the scope, and where to tell what happened.
+    pub core: Core,
+    /// Secrets, read and written.
+    pub secrets: Secrets,
+    /// The sealing keys.
+    pub keys: Keys,
+    /// The daemon's own numbers.
+    pub metrics: Metrics,
+}
+
+/// The namespace and the name of an object.
+fn names(object: &impl Object) -> (String, String) {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// The reference that makes `object` the controller of its Secret.
+fn owner_reference<K: Resource<DynamicType = ()>>(object: &K) -> OwnerReference {
+    OwnerReference {
+        api_version: K::api_version(&()).into_owned(),
+        kind: K::kind(&()).into_owned(),
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
+
+/// Whether `known` is the Secret that `record` speaks about, unchanged since.
+fn is_recorded(record: &Written, known: &Known) -> bool {
+    record.uid == known.uid && record.resource_version == known.resource_version
+}

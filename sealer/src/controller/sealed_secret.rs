@@ -1,0 +1,298 @@
+//! SealedSecrets become Secrets.
+//!
+//! | verb | here |
+//! |---|---|
+//! | validate | scope, values and template; the hash of the source as stored |
+//! | observe | the keys, and the Secret's metadata from the watch |
+//! | decide | nothing, when the record says so; else unseal |
+//! | apply | write what `claim` allows |
+//! | report | `Synced`, kstatus, and the record that lets a restart read nothing |
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::api::ObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+use reconcile::{Reconciler, Report, Tasks, Watched, drive, event::Event};
+use sealer_api::SealedSecret;
+use sealer_api::sealed_secret::SecretTemplate;
+use sealer_api::written::Written;
+use sealer_core::claim::Rules;
+use sealer_core::plaintext::Plaintext;
+use sealer_core::sealed::keyring::Keyring;
+use sealer_core::sealed::scope::{Label, Scope};
+
+use super::{Context, is_recorded, names, owner_reference};
+use crate::metrics::UnsealError;
+use crate::secrets::write::{Intent, Outcome};
+use crate::secrets::{Desired, Kind, Known};
+use crate::source::Source;
+
+mod error;
+mod status;
+
+pub use self::error::Error;
+
+/// On the template: the Secret is to have no owner, and to outlive the SealedSecret.
+const SKIP_OWNER: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
+
+/// Adds the controller to `tasks`.
+pub fn start(context: &Context, tasks: &mut Tasks) {
+    let objects: Watched<SealedSecret> = context.core.watch(tasks);
+    let reconciler = Arc::new(Unsealer { context: context.clone() });
+    let secrets = context.secrets.wakes(Kind::SealedSecret);
+    let unsynced = objects.clone();
+    let keys = context.keys.changes().flat_map(move |()| stream::iter(out_of_step(&unsynced)));
+    let (core, context) = (context.core.clone(), context.clone());
+    tasks.add("sealedsecret", async move {
+        context.secrets.ready().await;
+        context.keys.listed().await;
+        drive(core, reconciler, objects, stream::select(secrets, keys)).await;
+    });
+}
+
+/// The objects that a new key may help.
+fn out_of_step(objects: &Watched<SealedSecret>) -> Vec<ObjectRef<SealedSecret>> {
+    let all = objects.all();
+    let failing = all.iter().filter(|object| !status::is_synced(object));
+    failing.map(|object| ObjectRef::from_obj(object.as_ref())).collect()
+}
+
+struct Unsealer {
+    context: Context,
+}
+
+/// What a valid SealedSecret means.
+pub struct Valid {
+    label: Label,
+    values: BTreeMap<String, String>,
+    template: SecretTemplate,
+    source: String,
+}
+
+/// What the world looks like.
+pub struct Observed {
+    ring: Arc<Keyring>,
+    secret: Option<Known>,
+}
+
+/// What should be done.
+pub enum Plan {
+    /// The Secret is as it was written.
+    Settled(Written),
+    /// The Secret is written, if it is ours.
+    Write(Box<Write>),
+}
+
+/// A Secret to be written.
+pub struct Write {
+    desired: Desired,
+    secret: Option<Known>,
+    pristine: bool,
+    renewed: bool,
+    keys: Vec<String>,
+}
+
+/// What was done.
+pub struct Applied {
+    written: Written,
+    outcome: Outcome,
+}
+
+impl Reconciler for Unsealer {
+    type Object = SealedSecret;
+    type Valid = Valid;
+    type Observed = Observed;
+    type Plan = Plan;
+    type Applied = Applied;
+    type Error = Error;
+
+    const NAME: &'static str = "sealedsecret";
+
+    fn validate(&self, object: &SealedSecret) -> Result<Valid, Error> {
+        let broken = object.spec.violations();
+        if !broken.is_empty() {
+            return Err(Error::Invalid(broken));
+        }
+        let (namespace, name) = names(object);
+        let label = Scope::of(object.annotations()).label(&namespace, &name);
+        let values = object.spec.encrypted_data.iter();
+        let values =
+            values.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        let values: BTreeMap<_, _> = values.collect();
+        let template = object.spec.template.clone().unwrap_or_default();
+        let source = source(object, &label, &values, &template);
+        Ok(Valid { label, values, template, source })
+    }
+
+    async fn observe(&self, object: &SealedSecret, _: &Valid) -> Result<Observed, Error> {
+        let (namespace, name) = names(object);
+        let ring = self.context.keys.current();
+        let secret = match self.context.secrets.known(&namespace, &name) {
+            Some(known) => Some(Known::clone(&known)),
+            // A Secret without an owner is in no cache; the record says that there should be one.
+            None if status::record(object).is_some() => self
+                .context
+                .secrets
+                .look_up(&namespace, &name)
+                .await
+                .map_err(|source| Error::Read { name, source })?,
+            None => None,
+        };
+        Ok(Observed { ring, secret })
+    }
+
+    fn decide(
+        &self,
+        object: &SealedSecret,
+        valid: &Valid,
+        observed: Observed,
+    ) -> Result<Plan, Error> {
+        let record = status::record(object);
+        let renewed = record.is_none_or(|record| record.source != valid.source);
+        let pristine = match (record, &observed.secret) {
+            (Some(record), Some(known)) => is_recorded(record, known),
+            _ => false,
+        };
+        if let Some(record) = record.filter(|_| pristine && !renewed) {
+            return Ok(Plan::Settled(record.clone()));
+        }
+        let (data, keys) = self.unseal(object, valid, &observed.ring)?;
+        let desired = desired(object, &valid.template, data);
+        let secret = observed.secret;
+        Ok(Plan::Write(Box::new(Write { desired, secret, pristine, renewed, keys })))
+    }
+
+    async fn apply(
+        &self,
+        object: &SealedSecret,
+        valid: &Valid,
+        plan: Plan,
+    ) -> Result<Applied, Error> {
+        let write = match plan {
+            Plan::Settled(written) => return Ok(Applied { written, outcome: Outcome::Unchanged }),
+            Plan::Write(write) => *write,
+        };
+        let us = object.uid().unwrap_or_default();
+        let Write { desired, secret: seen, pristine, renewed, keys } = write;
+        let intent = Intent { rules: Rules::Sealed, us: &us, seen, pristine, renewed };
+        let (outcome, known) = self
+            .context
+            .secrets
+            .put(intent, &desired)
+            .await
+            .map_err(|source| self.unwritten(object, source))?;
+        if outcome != Outcome::Unchanged {
+            self.context.metrics.secret_writes.inc();
+        }
+        let written = Written {
+            source: valid.source.clone(),
+            keys,
+            uid: known.uid.clone(),
+            resource_version: known.resource_version.clone(),
+        };
+        Ok(Applied { written, outcome })
+    }
+
+    fn report(
+        &self,
+        object: &SealedSecret,
+        outcome: Result<&Applied, &Error>,
+        now: Timestamp,
+    ) -> Report {
+        let written = outcome.ok().map(|applied| applied.written.clone());
+        let status = status::of(object, outcome.err(), written, now);
+        let report = Report::status(&status);
+        match outcome {
+            Ok(Applied { outcome: Outcome::Created | Outcome::Updated, .. }) => {
+                report.telling(Event::normal("Unsealed", "SealedSecret unsealed successfully"))
+            }
+            _ => report,
+        }
+    }
+}
+
+impl Unsealer {
+    /// Opens every value; answers them and the keys that did.
+    fn unseal(
+        &self,
+        object: &SealedSecret,
+        valid: &Valid,
+        ring: &Keyring,
+    ) -> Result<(BTreeMap<String, Plaintext>, Vec<String>), Error> {
+        let metrics = &self.context.metrics;
+        metrics.unseal_requests.inc();
+        let opened = ring.unseal_all(&valid.label, &valid.values).map_err(|failures| {
+            self.count(object, "unseal");
+            Error::Unseal(failures)
+        })?;
+        metrics.values_unsealed.inc_by(opened.len() as u64);
+        let mut keys: Vec<_> = opened.values().map(|value| value.key_id.to_string()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Ok((opened.into_iter().map(|(key, unsealed)| (key, unsealed.value)).collect(), keys))
+    }
+
+    fn unwritten(&self, object: &SealedSecret, source: crate::secrets::write::Error) -> Error {
+        let refused = matches!(source, crate::secrets::write::Error::NotOurs { .. });
+        self.count(object, if refused { "unmanaged" } else { "update" });
+        if refused {
+            Error::NotManaged { name: object.name_any(), source }
+        } else {
+            Error::Write(source)
+        }
+    }
+
+    fn count(&self, object: &SealedSecret, reason: &'static str) {
+        let namespace = object.namespace().unwrap_or_default();
+        self.context.metrics.unseal_errors.get_or_create(&UnsealError { reason, namespace }).inc();
+    }
+}
+
+/// The hash of everything that the Secret is made of, as it is stored.
+fn source(
+    object: &SealedSecret,
+    label: &Label,
+    values: &BTreeMap<String, String>,
+    template: &SecretTemplate,
+) -> String {
+    let template = serde_json::to_string(template).expect("an API type is JSON");
+    Source::of("SealedSecret")
+        .and(object.uid().unwrap_or_default())
+        .and(label.as_bytes())
+        .and(template)
+        .and_all(values.iter().flat_map(|(key, value)| [key, value]))
+        .finish()
+}
+
+/// The Secret that `object` asks for.
+fn desired(
+    object: &SealedSecret,
+    template: &SecretTemplate,
+    data: BTreeMap<String, Plaintext>,
+) -> Desired {
+    let (namespace, name) = names(object);
+    let metadata = template.metadata.clone().unwrap_or_default();
+    let skips = metadata.annotations.as_ref().and_then(|annotations| annotations.get(SKIP_OWNER));
+    let owned = skips.is_none_or(|value| value != "true");
+    Desired {
+        metadata: ObjectMeta {
+            namespace: Some(namespace),
+            name: Some(name),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+            finalizers: metadata.finalizers,
+            owner_references: owned.then(|| vec![owner_reference(object)]),
+            ..ObjectMeta::default()
+        },
+        type_: template.type_.clone(),
+        immutable: template.immutable,
+        data,
+    }
+}
+
+#[cfg(test)]
+mod tests;

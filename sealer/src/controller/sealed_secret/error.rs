@@ -1,0 +1,115 @@
+//! Why a SealedSecret is not a Secret.
+
+use std::collections::BTreeMap;
+use std::{error, fmt, iter};
+
+use reconcile::{Class, Classify};
+use sealer_api::Violation;
+use sealer_core::sealed::keyring;
+
+use crate::request;
+use crate::secrets::write;
+
+/// Unsealing failed; upstream's word.
+const UNSEAL: &str = "ErrUnsealFailed";
+/// The Secret could not be written; upstream's word.
+const UPDATE: &str = "ErrUpdateFailed";
+
+/// Why a SealedSecret is not a Secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object breaks its own rules.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Violation>),
+    /// Values could not be opened.
+    #[error("{}", Failures(.0))]
+    Unseal(BTreeMap<String, keyring::Error>),
+    /// The Secret could not be looked at.
+    #[error("could not look at Secret `{name}`")]
+    Read {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: request::Error,
+    },
+    /// The Secret is not ours. Upstream's sentence, which people search for.
+    #[error("Resource \"{name}\" already exists and is not managed by SealedSecret")]
+    NotManaged {
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: write::Error,
+    },
+    /// The Secret could not be written.
+    #[error(transparent)]
+    Write(write::Error),
+}
+
+impl Classify for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Invalid(_) => Class::Stalled,
+            Self::Unseal(failures) => class(failures),
+            Self::Read { source, .. } => source.class(),
+            Self::NotManaged { source, .. } | Self::Write(source) => source.class(),
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) | Self::Unseal(_) => UNSEAL,
+            Self::Read { .. } | Self::NotManaged { .. } | Self::Write(_) => UPDATE,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Invalid(_) | Self::Read { .. } => None,
+            Self::Unseal(failures) => Some(remedy(failures).to_owned()),
+            Self::NotManaged { source, .. } | Self::Write(source) => source.remedy(),
+        }
+    }
+}
+
+/// A missing key may come; any other failure is the author's to mend.
+fn class(failures: &BTreeMap<String, keyring::Error>) -> Class {
+    let may_come = |error: &keyring::Error| match error {
+        keyring::Error::NoKeys | keyring::Error::NoKeyOfSize { .. } => true,
+        keyring::Error::Envelope(_)
+        | keyring::Error::NoKey { .. }
+        | keyring::Error::Damaged { .. } => false,
+    };
+    if failures.values().all(may_come) { Class::Waiting } else { Class::Stalled }
+}
+
+fn remedy(failures: &BTreeMap<String, keyring::Error>) -> &'static str {
+    match class(failures) {
+        Class::Waiting => {
+            "restore the sealing key, or seal the values again with this cluster's certificate"
+        }
+        Class::Stalled | Class::Transient => {
+            "seal the values again with this cluster's certificate, for this namespace, name and scope"
+        }
+    }
+}
+
+fn list(violations: &[Violation]) -> String {
+    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Every value that failed, with all causes.
+struct Failures<'f>(&'f BTreeMap<String, keyring::Error>);
+
+impl fmt::Display for Failures<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (key, failure)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}`spec.encryptedData.{key}`: {failure}")?;
+            let causes = iter::successors(error::Error::source(failure), |cause| cause.source());
+            for cause in causes {
+                write!(f, ": {cause}")?;
+            }
+        }
+        Ok(())
+    }
+}

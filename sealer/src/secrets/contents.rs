@@ -1,0 +1,95 @@
+//! The contents of a Secret, decoded straight into memory that is wiped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use kube::api::ObjectMeta;
+use sealer_core::plaintext::Plaintext;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+use super::known::Known;
+
+/// A Secret with its values.
+#[derive(Debug)]
+pub struct Contents {
+    /// What is known without the values.
+    pub known: Known,
+    /// Its type.
+    pub type_: String,
+    /// Whether the API server refuses to change its values.
+    pub immutable: bool,
+    /// The values.
+    pub data: BTreeMap<String, Plaintext>,
+}
+
+/// A Secret as the API server writes it.
+#[derive(Deserialize)]
+pub(super) struct Wire {
+    metadata: ObjectMeta,
+    #[serde(rename = "type", default)]
+    type_: Option<String>,
+    #[serde(default)]
+    immutable: Option<bool>,
+    #[serde(default)]
+    data: Option<BTreeMap<String, Decoded>>,
+}
+
+impl From<Wire> for Contents {
+    fn from(wire: Wire) -> Self {
+        let values = wire.data.unwrap_or_default().into_iter();
+        Self {
+            known: Known::of(&wire.metadata),
+            type_: wire.type_.unwrap_or_else(|| "Opaque".to_owned()),
+            immutable: wire.immutable.unwrap_or_default(),
+            data: values.map(|(key, Decoded(value))| (key, value)).collect(),
+        }
+    }
+}
+
+/// A value, decoded from base64 without a copy that outlives it.
+struct Decoded(Plaintext);
+
+impl<'de> Deserialize<'de> for Decoded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Base64;
+
+        impl Visitor<'_> for Base64 {
+            type Value = Decoded;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("base64 text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Decoded, E> {
+                // The decoder's own error would quote a byte of the value.
+                let decoded = BASE64_STANDARD.decode(text);
+                decoded
+                    .map(|bytes| Decoded(Plaintext::new(bytes)))
+                    .map_err(|_| E::custom("not base64"))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Decoded, E> {
+                Ok(Decoded(Plaintext::new(Vec::new())))
+            }
+        }
+
+        deserializer.deserialize_any(Base64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_decoded_and_never_shown() {
+        let text = r#"{"metadata":{"uid":"u","resourceVersion":"7"},"data":{"a":"aHVudGVyMg==","b":null}}"#;
+        let contents: Contents = serde_json::from_str::<Wire>(text).unwrap().into();
+        assert_eq!(contents.data["a"].expose(), b"hunter2");
+        assert_eq!(contents.data["b"].expose(), b"");
+        assert_eq!(contents.type_, "Opaque");
+        assert!(!format!("{contents:?}").contains("hunter2"));
+    }
+}
