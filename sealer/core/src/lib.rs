@@ -11,3 +11,4 @@
 pub mod claim;
 pub mod plaintext;
 pub mod sealed;
+pub mod sops;

@@ -1,0 +1,26 @@
+//! What is typed.
+
+use crate::{cert, decrypt, encrypt, generate, seal};
+
+/// Keeps secrets in Git: seals them for a cluster, encrypts and decrypts SOPS files.
+///
+/// Every command reads standard input and writes standard output unless told otherwise, and
+/// explains itself on standard error. It exits with 0 on success and 2 on failure.
+#[derive(Debug, clap::Parser)]
+#[command(name = "sealctl", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Seal(seal::Args),
+    Cert(cert::Args),
+    #[command(short_flag = 'e')]
+    Encrypt(encrypt::Args),
+    #[command(short_flag = 'd')]
+    Decrypt(decrypt::Args),
+    Completions(generate::Completions),
+    Man(generate::Man),
+}

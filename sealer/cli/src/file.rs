@@ -1,0 +1,95 @@
+//! Files: read whole, written whole or not at all.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use crate::terminal::{Report, Streams};
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("could not read `{}`", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("could not read standard input")]
+    Input(#[source] io::Error),
+    #[error("could not write `{}`", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("could not write standard output")]
+    Output(#[source] io::Error),
+    #[error("`{name}` is not UTF-8")]
+    Encoding { name: String },
+}
+
+impl Report for Error {}
+
+/// The bytes of `path`, or of standard input if there is none or it is `-`.
+pub(crate) fn read_bytes(
+    path: Option<&Path>,
+    streams: &mut Streams<'_>,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    match named(path) {
+        Some(path) => fs::read(path)
+            .map(Zeroizing::new)
+            .map_err(|source| Error::Read { path: path.to_owned(), source }),
+        None => {
+            let mut bytes = Zeroizing::new(Vec::new());
+            streams.input.read_to_end(&mut bytes).map_err(Error::Input)?;
+            Ok(bytes)
+        }
+    }
+}
+
+/// The text of `path`, or of standard input if there is none or it is `-`.
+pub(crate) fn read(
+    path: Option<&Path>,
+    streams: &mut Streams<'_>,
+) -> Result<Zeroizing<String>, Error> {
+    let mut bytes = read_bytes(path, streams)?;
+    let name =
+        || named(path).map_or("standard input".to_owned(), |path| path.display().to_string());
+    match String::from_utf8(std::mem::take(&mut *bytes)) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(Error::Encoding { name: name() })
+        }
+    }
+}
+
+/// Writes `text` to `path`, or to standard output if there is none.
+///
+/// A file is replaced in one step: until then a temporary file beside it, which only the user
+/// may read, holds the text. An existing file keeps its permissions; a link is followed.
+pub(crate) fn write(
+    path: Option<&Path>,
+    text: &[u8],
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
+    let Some(path) = named(path) else {
+        let written = streams.output.write_all(text).and_then(|()| streams.output.flush());
+        return written.map_err(Error::Output);
+    };
+    replace(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(text)?;
+    if let Ok(existing) = fs::metadata(&target) {
+        file.as_file().set_permissions(existing.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn named(path: Option<&Path>) -> Option<&Path> {
+    path.filter(|path| *path != Path::new("-"))
+}

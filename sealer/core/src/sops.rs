@@ -1,0 +1,21 @@
+//! What a SOPS file holds, and how one is made.
+//!
+//! ```text
+//! text ──▶ metadata ──▶ age: data key ──▶ cipher ─┐
+//!   └────▶ tree: every value, in order ──▶ value ─┴─▶ edits of their bytes, and the MAC
+//! ```
+//!
+//! Files go both ways between here and the real sops. Nothing is re-emitted: a value is replaced
+//! where it stands, so formatting, comments and the order of keys survive.
+
+pub mod age;
+pub mod cipher;
+pub mod config;
+pub mod mac;
+pub mod metadata;
+pub mod path;
+pub mod pattern;
+pub mod selector;
+mod tree;
+pub mod value;
+pub mod yaml;

@@ -1,0 +1,151 @@
+//! The MAC of a file: a hash over every value, itself encrypted like one.
+//!
+//! SHA-512 over the canonical bytes of every value in the order of the file, over all documents;
+//! nulls and comments count nothing, keys count only through what each value is bound to. The
+//! upper-case hex is encrypted bound to `lastmodified`, so neither can be changed alone.
+
+use std::fmt::Write as _;
+
+use rand_core::CryptoRng;
+use sha2::{Digest as _, Sha512};
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    cipher::{self, Cipher, Engine},
+    value::{self, Kind, Leaf},
+};
+
+/// Seeds the hash when only encrypted values count, so that the two ways never agree.
+const ENCRYPTED_ONLY: [u8; 32] = [
+    0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b,
+    0x0b, 0x97, 0x5b, 0x3b, 0xf4, 0x4f, 0x72, 0xc6, 0xfd, 0xad, 0xec, 0x81, 0x76, 0xf2, 0x7d, 0x69,
+];
+
+/// The hash while values are read.
+pub(super) struct Mac {
+    hash: Sha512,
+    encrypted_only: bool,
+}
+
+/// Why a file is not what its author encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The file has no MAC.
+    #[error("the file has no MAC")]
+    Missing,
+    /// The MAC itself does not open.
+    #[error("cannot decrypt the MAC: `sops.mac` or `sops.lastmodified` was altered")]
+    Undecryptable(#[source] value::Error),
+    /// The MAC is that of other values.
+    #[error(
+        "MAC mismatch: values were changed, added, removed or reordered after the file was encrypted"
+    )]
+    Mismatch,
+}
+
+impl Mac {
+    pub(super) fn new(encrypted_only: bool) -> Self {
+        let mut hash = Sha512::new();
+        if encrypted_only {
+            hash.update(ENCRYPTED_ONLY);
+        }
+        Self { hash, encrypted_only }
+    }
+
+    /// Counts a value, given in clear text.
+    pub(super) fn add(&mut self, leaf: &Leaf, encrypted: bool) {
+        if leaf.kind != Kind::Comment && (encrypted || !self.encrypted_only) {
+            self.hash.update(leaf.hashed().expose());
+        }
+    }
+
+    /// The MAC of all values counted, as the file holds it.
+    pub(super) fn seal(
+        self,
+        engine: &Engine,
+        modified: &str,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> String {
+        let cipher = engine.cipher();
+        let sealed = engine.seal(&aad(cipher, modified), self.digest().as_bytes(), rng);
+        value::format(cipher, &sealed, Kind::Str)
+    }
+
+    /// Compares with the MAC that the file holds.
+    pub(super) fn verify(
+        self,
+        engine: &Engine,
+        modified: &str,
+        stored: Option<&str>,
+    ) -> Result<(), Error> {
+        let stored = stored.filter(|stored| !stored.is_empty()).ok_or(Error::Missing)?;
+        let cipher = engine.cipher();
+        let (sealed, _) = value::parse(stored, cipher).map_err(Error::Undecryptable)?;
+        let open = |aad: &[u8]| engine.open(aad, &sealed);
+        let expected = open(&aad(cipher, modified))
+            .map_err(|err: cipher::Error| Error::Undecryptable(err.into()))?;
+        if bool::from(expected.expose().ct_eq(self.digest().as_bytes())) {
+            Ok(())
+        } else {
+            Err(Error::Mismatch)
+        }
+    }
+
+    fn digest(self) -> String {
+        self.hash.finalize().iter().fold(String::with_capacity(128), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02X}");
+            hex
+        })
+    }
+}
+
+/// sops binds the MAC to the time alone; the native cipher keeps it apart from every path.
+fn aad(cipher: Cipher, modified: &str) -> Vec<u8> {
+    match cipher {
+        Cipher::Aes256Gcm => modified.as_bytes().to_vec(),
+        Cipher::ChaCha20Poly1305 => [b"m", modified.as_bytes()].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sops::cipher::DataKey;
+
+    const MODIFIED: &str = "2026-01-01T00:00:00Z";
+
+    fn hashed(encrypted_only: bool, values: &[(&str, bool)]) -> Mac {
+        let mut mac = Mac::new(encrypted_only);
+        for (value, encrypted) in values {
+            mac.add(&Leaf::text(value), *encrypted);
+        }
+        mac
+    }
+
+    #[test]
+    fn every_change_that_counts_is_noticed() {
+        let engine = DataKey::generate(&mut rand::rng()).under(Cipher::Aes256Gcm);
+        let values: &[(&str, bool)] = &[("a", true), ("b", false)];
+        #[rustfmt::skip]
+        let cases = [
+            // encrypted only  found in the file                 verdict
+            (false, &[("a", true), ("b", false)][..],            Ok(())),
+            (false, &[("a", true), ("x", false)],                Err(Error::Mismatch)),
+            (false, &[("b", false), ("a", true)],                Err(Error::Mismatch)),
+            (false, &[("a", true)],                              Err(Error::Mismatch)),
+            (true,  &[("a", true), ("x", false)],                Ok(())),
+            (true,  &[("x", true), ("b", false)],                Err(Error::Mismatch)),
+        ];
+        for (encrypted_only, found, verdict) in cases {
+            let mac = hashed(encrypted_only, values).seal(&engine, MODIFIED, &mut rand::rng());
+            let verify =
+                |modified| hashed(encrypted_only, found).verify(&engine, modified, Some(&mac));
+            assert_eq!(verify(MODIFIED), verdict, "{found:?}");
+            assert!(matches!(verify("2027-01-01T00:00:00Z"), Err(Error::Undecryptable(_))));
+        }
+        assert_eq!(hashed(false, &[]).verify(&engine, MODIFIED, None), Err(Error::Missing));
+        let verdict = hashed(false, &[]).verify(&engine, MODIFIED, Some("x"));
+        assert!(matches!(verdict, Err(Error::Undecryptable(_))));
+    }
+}

@@ -1,0 +1,170 @@
+//! Which values of a file are encrypted.
+
+use super::{
+    path::Path,
+    pattern::{self, Pattern},
+};
+
+/// The one rule of a file; it looks at every key on the way to a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selector {
+    /// All but those below a key with this ending.
+    UnencryptedSuffix(String),
+    /// Only those below a key with this ending.
+    EncryptedSuffix(String),
+    /// All but those below a key that matches.
+    UnencryptedRegex(Pattern),
+    /// Only those below a key that matches.
+    EncryptedRegex(Pattern),
+}
+
+/// The rule as fields or flags give it: at most one may be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// `unencrypted_suffix`
+    pub unencrypted_suffix: Option<String>,
+    /// `encrypted_suffix`
+    pub encrypted_suffix: Option<String>,
+    /// `unencrypted_regex`
+    pub unencrypted_regex: Option<String>,
+    /// `encrypted_regex`
+    pub encrypted_regex: Option<String>,
+    /// `unencrypted_comment_regex`, which is refused.
+    pub unencrypted_comment_regex: Option<String>,
+    /// `encrypted_comment_regex`, which is refused.
+    pub encrypted_comment_regex: Option<String>,
+}
+
+/// Why fields are no rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Two rules at once.
+    #[error("`{0}` and `{1}` cannot both be set; keep one")]
+    Conflict(&'static str, &'static str),
+    /// A rule that is not there yet.
+    #[error("`{0}` is not supported; select values by key with `encrypted_regex` or a suffix")]
+    Unsupported(&'static str),
+    /// An expression that does not compile. Real sops would encrypt nothing and say nothing.
+    #[error("`{field}` cannot be used")]
+    Pattern {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        source: pattern::Error,
+    },
+}
+
+/// What sops assumes, and writes into the file, when nothing is said.
+const DEFAULT_SUFFIX: &str = "_unencrypted";
+
+impl Default for Selector {
+    fn default() -> Self {
+        Self::UnencryptedSuffix(DEFAULT_SUFFIX.to_owned())
+    }
+}
+
+impl Selector {
+    /// The rule that fields give; empty ones count as absent, as in sops.
+    pub fn new(fields: Fields) -> Result<Self, Error> {
+        let named = [
+            ("unencrypted_suffix", fields.unencrypted_suffix),
+            ("encrypted_suffix", fields.encrypted_suffix),
+            ("unencrypted_regex", fields.unencrypted_regex),
+            ("encrypted_regex", fields.encrypted_regex),
+            ("unencrypted_comment_regex", fields.unencrypted_comment_regex),
+            ("encrypted_comment_regex", fields.encrypted_comment_regex),
+        ];
+        let mut set = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)));
+        let Some((field, value)) = set.next() else { return Ok(Self::default()) };
+        if let Some((other, _)) = set.next() {
+            return Err(Error::Conflict(field, other));
+        }
+        let pattern = || Pattern::new(&value).map_err(|source| Error::Pattern { field, source });
+        match field {
+            "unencrypted_suffix" => Ok(Self::UnencryptedSuffix(value)),
+            "encrypted_suffix" => Ok(Self::EncryptedSuffix(value)),
+            "unencrypted_regex" => pattern().map(Self::UnencryptedRegex),
+            "encrypted_regex" => pattern().map(Self::EncryptedRegex),
+            _ => Err(Error::Unsupported(field)),
+        }
+    }
+
+    /// Whether the value at `path` is encrypted.
+    pub fn selects(&self, path: &Path) -> bool {
+        let mut keys = path.keys();
+        match self {
+            Self::UnencryptedSuffix(suffix) => !keys.any(|key| key.ends_with(suffix)),
+            Self::EncryptedSuffix(suffix) => keys.any(|key| key.ends_with(suffix)),
+            Self::UnencryptedRegex(pattern) => !keys.any(|key| pattern.matches(key)),
+            Self::EncryptedRegex(pattern) => keys.any(|key| pattern.matches(key)),
+        }
+    }
+
+    /// The field that holds this rule, and its value.
+    pub fn field(&self) -> (&'static str, &str) {
+        match self {
+            Self::UnencryptedSuffix(suffix) => ("unencrypted_suffix", suffix),
+            Self::EncryptedSuffix(suffix) => ("encrypted_suffix", suffix),
+            Self::UnencryptedRegex(pattern) => ("unencrypted_regex", pattern.as_str()),
+            Self::EncryptedRegex(pattern) => ("encrypted_regex", pattern.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sops::path::Step;
+
+    fn set(field: &str, value: &str) -> Fields {
+        let value = |name| (name == field).then(|| value.to_owned());
+        Fields {
+            unencrypted_suffix: value("unencrypted_suffix"),
+            encrypted_suffix: value("encrypted_suffix"),
+            unencrypted_regex: value("unencrypted_regex"),
+            encrypted_regex: value("encrypted_regex"),
+            unencrypted_comment_regex: value("unencrypted_comment_regex"),
+            encrypted_comment_regex: value("encrypted_comment_regex"),
+        }
+    }
+
+    #[test]
+    fn one_matching_key_switches_everything_below_it() {
+        #[rustfmt::skip]
+        let cases = [
+            // field                value                  path                 encrypted
+            ("",                    "",                    &["a"][..],          true),
+            ("",                    "",                    &["a_unencrypted"],  false),
+            ("",                    "",                    &["a_unencrypted", "b"], false),
+            ("encrypted_suffix",    "_enc",                &["a"],              false),
+            ("encrypted_suffix",    "_enc",                &["a_enc", "b"],     true),
+            ("unencrypted_regex",   "^meta",               &["metadata", "x"],  false),
+            ("unencrypted_regex",   "^meta",               &["x"],              true),
+            ("encrypted_regex",     "^(data|stringData)$", &["data", "x"],      true),
+            ("encrypted_regex",     "^(data|stringData)$", &["metadata"],       false),
+        ];
+        for (field, value, keys, encrypted) in cases {
+            let selector = Selector::new(set(field, value)).unwrap();
+            let path: Path = keys.iter().map(|key| Step::Key((*key).to_owned())).collect();
+            assert_eq!(selector.selects(&path), encrypted, "{field} `{value}` {keys:?}");
+        }
+    }
+
+    #[test]
+    fn rules_that_would_leave_secrets_in_clear_text_are_refused() {
+        let bad = Selector::new(set("encrypted_regex", "(")).unwrap_err();
+        assert!(matches!(bad, Error::Pattern { field: "encrypted_regex", .. }));
+        let two = Fields {
+            encrypted_suffix: Some("x".into()),
+            encrypted_regex: Some("y".into()),
+            ..Fields::default()
+        };
+        let expected = Error::Conflict("encrypted_suffix", "encrypted_regex");
+        assert_eq!(Selector::new(two).unwrap_err(), expected);
+        let comment = set("encrypted_comment_regex", "sops:enc");
+        let expected = Error::Unsupported("encrypted_comment_regex");
+        assert_eq!(Selector::new(comment).unwrap_err(), expected);
+    }
+}

@@ -1,0 +1,143 @@
+//! How a new value is written where an old one stood.
+
+use std::ops::Range;
+
+use ::yaml::{
+    Node, Schema,
+    edit::{self, Edit},
+    resolve::Resolved,
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+use super::{Error, New};
+use crate::sops::value::{self, Kind, Leaf};
+
+/// What surrounds a value, as far as its spelling depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// Inside `{…}` or `[…]`.
+    flow: bool,
+    /// How far the lines of a block scalar are indented.
+    indent: usize,
+}
+
+impl Place {
+    pub(super) fn root() -> Self {
+        Self { flow: false, indent: 0 }
+    }
+
+    /// The place of the values of the collection `node`.
+    pub(super) fn inside(self, node: &Node<'_>, flow: bool) -> Self {
+        // Two more than the collection would do; four is what sops writes.
+        Self { flow: self.flow || flow, indent: node.column - 1 + 4 }
+    }
+
+    /// The edit after which `new` stands for the scalar `node`.
+    pub(super) fn scalar(self, source: &str, node: &Node<'_>, new: &New) -> Edit {
+        let span = node.span.clone();
+        let text = match new {
+            _ if self.flow => flow(new),
+            New::Sealed(text) => text.clone(),
+            New::Clear(leaf) => self.block(source, &span, leaf).unwrap_or_else(|| clear(leaf)),
+        };
+        Edit { span, text }
+    }
+
+    /// A text of several lines as a literal block, where one can hold it and can stand.
+    fn block(self, source: &str, span: &Range<usize>, leaf: &Leaf) -> Option<String> {
+        let text = leaf.as_str().filter(|_| leaf.kind == Kind::Str)?;
+        let after = source[span.end..].split(['\n', '\r']).next().unwrap_or_default();
+        let body = text.strip_suffix('\n').unwrap_or(text);
+        let fits = body.contains('\n')
+            && !body.ends_with('\n')
+            && !body.starts_with([' ', '\t', '\n'])
+            && body.lines().all(|line| line.is_empty() || !line.trim().is_empty())
+            && text.chars().all(|c| matches!(c, '\n' | '\t') || is_ordinary(c))
+            // A comment would become a part of the text.
+            && after.trim().is_empty();
+        if !fits {
+            return None;
+        }
+        let newline = newline(source);
+        let mut out = if text.ends_with('\n') { "|" } else { "|-" }.to_owned();
+        for line in body.split('\n') {
+            out.push_str(newline);
+            if !line.is_empty() {
+                out.extend(std::iter::repeat_n(' ', self.indent));
+                out.push_str(line);
+            }
+        }
+        Some(out)
+    }
+
+    /// Whether `node` is an item of a list in block style.
+    pub(super) fn dash_before(self, source: &str, node: &Node<'_>) -> bool {
+        !self.flow && dash(source, node).is_some()
+    }
+
+    /// sops writes a comment in a list as an item; this makes a comment of it again.
+    pub(super) fn comment_line(self, source: &str, node: &Node<'_>, leaf: &Leaf) -> Edit {
+        let start = dash(source, node).unwrap_or(node.span.start);
+        let text = leaf.as_str().unwrap_or_default();
+        let indent = " ".repeat(self.indent.saturating_sub(4));
+        let separator = format!("{}{indent}#", newline(source));
+        let lines: Vec<&str> = text.split('\n').collect();
+        Edit { span: start..node.span.end, text: format!("#{}", lines.join(&separator)) }
+    }
+
+    /// A list of which only comments remain is still a list.
+    pub(super) fn close_empty_list(self, source: &str, text: &mut String) {
+        let indent = " ".repeat(self.indent.saturating_sub(4));
+        text.push_str(&format!("{}{indent}[]", newline(source)));
+    }
+}
+
+/// A value in one line that stands anywhere, `{…}` included.
+pub(super) fn flow(new: &New) -> String {
+    match new {
+        New::Sealed(text) => edit::double_quoted(text),
+        New::Clear(leaf) => clear(leaf),
+    }
+}
+
+/// A scalar that stays as it is, in one line that stands anywhere.
+pub(super) fn unchanged(node: &Node<'_>) -> Result<String, Error> {
+    let resolved = node.resolve(Schema::GoYaml3)?.unwrap_or(Resolved::Null);
+    let leaf = Leaf::of(resolved).map_err(|source| Error::Value {
+        path: String::new(),
+        line: node.line,
+        source,
+    })?;
+    Ok(leaf.map_or_else(|| "null".to_owned(), |leaf| clear(&leaf)))
+}
+
+/// A value in clear text, in one line, so that it reads back with its type.
+fn clear(leaf: &Leaf) -> String {
+    let text = leaf.as_str();
+    match (leaf.kind, text) {
+        (Kind::Int | Kind::Time, Some(text)) => text.to_owned(),
+        (Kind::Bool, _) => leaf.as_bool().unwrap_or_default().to_string(),
+        (Kind::Float, Some(text)) => value::float_text(text).unwrap_or_default(),
+        (_, Some(text)) if edit::is_plain(text) => text.to_owned(),
+        (_, Some(text)) => edit::double_quoted(text),
+        (_, None) => format!("!!binary {}", BASE64_STANDARD.encode(leaf.bytes.expose())),
+    }
+}
+
+/// The line break of a file: its first one.
+pub(in crate::sops) fn newline(source: &str) -> &'static str {
+    match source.find('\n') {
+        Some(at) if source[..at].ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
+}
+
+/// Where the `-` of an item stands.
+fn dash(source: &str, node: &Node<'_>) -> Option<usize> {
+    let before = source[..node.span.start].trim_end_matches([' ', '\t']);
+    before.ends_with('-').then(|| before.len() - 1)
+}
+
+fn is_ordinary(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
