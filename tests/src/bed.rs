@@ -56,6 +56,8 @@ pub enum Need {
     Registry,
     /// Debian's docker-registry for a test that starts its own.
     OwnRegistry,
+    /// The `htpasswd` program, for a registry with authentication.
+    Htpasswd,
     /// The `git` program, for repositories that are only read and written as files.
     Git,
     /// Git over http and https with basic authentication.
@@ -79,7 +81,8 @@ impl Need {
     fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Kubernetes => &["etcd", "kube-apiserver", "kube-controller-manager"],
-            Self::Registry | Self::OwnRegistry => &["docker-registry", "htpasswd"],
+            Self::Registry | Self::OwnRegistry => &["docker-registry"],
+            Self::Htpasswd => &["htpasswd"],
             Self::Git => &["git"],
             Self::GitHttp => &["git", "nginx", "fcgiwrap", "htpasswd"],
             Self::GitSsh => &["git", "sshd", "ssh", "ssh-keygen", "ssh-keyscan"],
@@ -174,7 +177,12 @@ impl Bed {
             Need::GitSsh => self.git_ssh().await.map(drop),
             Need::Gitea => self.gitea().await.map(drop),
             Need::OpenBao => self.openbao().await.map(drop),
-            Need::OwnRegistry | Need::Git | Need::Kubeseal | Need::Sops | Need::Age => Ok(()),
+            Need::OwnRegistry
+            | Need::Htpasswd
+            | Need::Git
+            | Need::Kubeseal
+            | Need::Sops
+            | Need::Age => Ok(()),
         }
     }
 
@@ -234,7 +242,7 @@ impl Bed {
     /// An empty folder that goes with the run.
     pub fn folder(&self, prefix: &str) -> Outcome<PathBuf> {
         let path = self.path(&self.unique(prefix));
-        fs::create_dir_all(&path)?;
+        fs::create_dir(&path)?;
         Ok(path)
     }
 
@@ -285,10 +293,12 @@ impl Bed {
         process::kill_all();
         // A test that is interrupted may still write; what it leaves is swept by the next run.
         for _ in 0..20 {
-            if fs::remove_dir_all(self.0.dir.path()).is_ok() {
+            // An error means that something was added meanwhile, which the next look will see.
+            let _ = fs::remove_dir_all(self.0.dir.path());
+            std::thread::sleep(Duration::from_millis(25));
+            if !self.0.dir.path().exists() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }

@@ -54,6 +54,9 @@ pub fn command(program: impl AsRef<OsStr>, home: &Path) -> Command {
 ///
 /// A failure carries everything that the command said on stderr.
 pub fn run(mut command: Command, input: &[u8]) -> Outcome<Vec<u8>> {
+    if CLOSED.load(Ordering::SeqCst) {
+        return Err(format!("{command:?} is not run: the run is over").into());
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|err| format!("{command:?}: {err}"))?;
     let mut stdin = child.stdin.take().expect("it is piped");

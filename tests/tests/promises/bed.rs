@@ -22,7 +22,12 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "bed::yaml_text_defines_kinds_and_objects", &[Need::Kubernetes], apply),
         trial(bed, "bed::the_state_outlives_a_crash_of_the_api_server", &[Need::Kubernetes], crash),
         trial(bed, "bed::a_push_is_listed_and_notified", &[Need::OwnRegistry], notified),
-        trial(bed, "bed::a_closed_registry_lets_nobody_in_unasked", &[Need::OwnRegistry], closed),
+        trial(
+            bed,
+            "bed::a_closed_registry_lets_nobody_in_unasked",
+            &[Need::OwnRegistry, Need::Htpasswd],
+            closed,
+        ),
         trial(bed, "bed::tags_written_into_the_store_are_served", &[Need::Registry], tags),
         trial(bed, "bed::git_clones_and_pushes_over_http_and_https", &[Need::GitHttp], git_http),
         trial(bed, "bed::git_clones_and_pushes_over_ssh", &[Need::GitSsh], git_ssh),
