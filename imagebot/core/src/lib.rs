@@ -8,5 +8,8 @@
 //! Everything here is a value in and a value out. Who asks the registry, the repository and the
 //! forge, and when, is the daemon's business.
 
+pub mod hook;
 pub mod policy;
+pub mod reference;
+pub mod setter;
 pub mod tags;

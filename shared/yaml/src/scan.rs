@@ -59,6 +59,42 @@ pub fn each<'s>(source: &str, documents: &[Document<'s>], visit: &mut dyn FnMut(
     }
 }
 
+/// Every comment of `documents`, whether or not it belongs to a scalar.
+pub fn comments<'a, 's>(documents: &'a [Document<'s>]) -> Vec<&'a Comment<'s>> {
+    let mut found = Vec::new();
+    for document in documents {
+        found.extend(&document.comments);
+        comments_in(&document.root, &mut found);
+    }
+    found.sort_by_key(|comment| comment.span.start);
+    found
+}
+
+fn comments_in<'a, 's>(node: &'a Node<'s>, found: &mut Vec<&'a Comment<'s>>) {
+    match &node.value {
+        Value::Mapping(mapping) => {
+            for entry in &mapping.entries {
+                match entry {
+                    Entry::Comment(comment) => found.push(comment),
+                    Entry::Pair(pair) => {
+                        comments_in(&pair.key, found);
+                        comments_in(&pair.value, found);
+                    }
+                }
+            }
+        }
+        Value::Sequence(sequence) => {
+            for item in &sequence.items {
+                match item {
+                    Item::Comment(comment) => found.push(comment),
+                    Item::Node(node) => comments_in(node, found),
+                }
+            }
+        }
+        Value::Scalar(_) | Value::Alias(_) => {}
+    }
+}
+
 struct Walk<'v, 't, 's> {
     source: &'t str,
     document: usize,

@@ -113,7 +113,7 @@ fn class_escape(chars: &mut Peekable<Chars<'_>>, out: &mut String) -> bool {
         let braced = chars.peek() == Some(&'{');
         let length = if char == 'x' { 2 } else { 1 };
         let mut taken = 0;
-        while let Some(next) = chars.next() {
+        for next in chars.by_ref() {
             out.push(next);
             taken += 1;
             if if braced { next == '}' } else { taken == length } {
