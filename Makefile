@@ -57,6 +57,4 @@ bench: bed ## Measures the daemons on real servers and prints a table
 
 .PHONY: generate
 generate: ## Writes what is made from the source: the CRDs of the charts
-	cargo build --locked -p sealer -p imagebot
-	$(CARGO_TARGET_DIR)/debug/sealer crds --directory charts/sealer/files/crds
-	$(CARGO_TARGET_DIR)/debug/imagebot crds --directory charts/imagebot/files/crds
+	cargo run --locked --quiet -p tests --bin crds

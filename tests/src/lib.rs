@@ -16,6 +16,7 @@ use std::error::Error;
 
 pub mod authority;
 pub mod bed;
+pub mod crds;
 pub mod daemon;
 pub mod git;
 pub mod gitea;

@@ -155,6 +155,14 @@ fn the_architecture_page_names_every_crate() {
 }
 
 #[test]
+fn the_charts_have_the_current_crds() {
+    for (path, text) in tests::crds::files().expect("the types have schemas") {
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == text, "{} is stale: run `make generate`", relative(&path));
+    }
+}
+
+#[test]
 fn decisions_are_numbered_without_gaps() {
     let mut numbers: Vec<u32> = fs::read_dir(root().join("docs/adr"))
         .expect("docs/adr is there")

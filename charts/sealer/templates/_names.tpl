@@ -38,8 +38,8 @@ app.kubernetes.io/part-of: signet
 {{/* The value of --controllers: what `features` turns on. */}}
 {{- define "sealer.controllers" -}}
 {{- $on := list -}}
-{{- if .Values.features.sealedSecrets }}{{ $on = append $on "sealed-secret" }}{{ end -}}
-{{- if .Values.features.gitSecretSync }}{{ $on = append $on "git-secret-sync" }}{{ end -}}
-{{- if .Values.features.externalSecrets }}{{ $on = append $on "external-secret" }}{{ end -}}
+{{- if .Values.features.sealedSecrets }}{{ $on = append $on "sealedsecret" }}{{ end -}}
+{{- if .Values.features.gitSecretSync }}{{ $on = append $on "gitsecretsync" }}{{ end -}}
+{{- if .Values.features.externalSecrets }}{{ $on = append $on "externalsecret" }}{{ end -}}
 {{- join "," $on -}}
 {{- end -}}
