@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::{
     failure::Failure,
-    kind::{Kind, Version},
+    kind::{Kind, Version, rules},
     meta,
-    object::Object,
+    object::{self, Object},
     render,
     route::Target,
 };
@@ -36,6 +36,8 @@ impl Unknown {
 /// An object in its stored form, and the warnings that its answer carries.
 pub(crate) struct Decoded {
     pub object: Object,
+    /// The paths of the fields that were dropped.
+    pub unknown: Vec<String>,
     pub warnings: Vec<String>,
 }
 
@@ -65,9 +67,11 @@ pub(crate) fn object(target: &Target, value: Value, unknown: Unknown) -> Result<
         object.retain(|_, value| !value.is_null());
         check_builtin(kind, version, &mut object)?;
     }
+    object::meta_mut(&mut object).remove("managedFields");
     let warned = unknown == Unknown::Warned;
     let warnings = dropped.iter().map(|path| format!("unknown field \"{path}\""));
-    Ok(Decoded { warnings: warnings.filter(|_| warned).collect(), object })
+    let warnings = warnings.filter(|_| warned).collect();
+    Ok(Decoded { warnings, unknown: dropped, object })
 }
 
 /// `apiVersion` and `kind` say what the URL says, or, in a built-in kind, nothing.
@@ -91,6 +95,9 @@ fn check_kind(target: &Target, object: &mut Object) -> Result<(), Failure> {
         )));
     }
     if kind != target.kind.kind {
+        if !target.kind.traits.builtin {
+            return Err(Failure::wrong_kind(&target.kind, &kind, object));
+        }
         return Err(Failure::bad_request(format!(
             "{kind} in version \"{}\" cannot be handled as a {}: unknown conversion",
             target.version().name,
@@ -107,7 +114,10 @@ fn check_builtin(kind: &Kind, version: &Version, object: &mut Object) -> Result<
         return Err(cannot_handle(kind, version, &detail));
     }
     let binary = match kind.kind.as_str() {
-        "Secret" => "data",
+        "Secret" => {
+            rules::merge_string_data(object);
+            "data"
+        }
         "ConfigMap" => "binaryData",
         _ => return Ok(()),
     };

@@ -5,7 +5,11 @@ use std::fmt::Display;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{kind::Kind, store};
+use crate::{
+    kind::Kind,
+    object::{self, Object},
+    store,
+};
 
 /// One field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +71,25 @@ impl Failure {
     }
 
     fn about(mut self, kind: &Kind, name: &str) -> Self {
-        self.details = json!({ "name": name, "group": kind.group, "kind": kind.plural });
+        self.details = json!({ "name": name, "kind": kind.plural });
+        if !kind.group.is_empty() {
+            self.details["group"] = Value::from(kind.group.as_str());
+        }
         self
+    }
+
+    /// A failure without a reason that machines read.
+    pub(crate) fn plain(code: StatusCode, message: impl Into<String>) -> Self {
+        Self::new(code, "", message)
+    }
+
+    /// A custom resource of another kind than the URL's.
+    pub(crate) fn wrong_kind(kind: &Kind, found: &str, object: &Object) -> Self {
+        let cause = Cause::invalid("kind", &Value::from(found), format!("must be {}", kind.kind));
+        let name = object::name(object);
+        let mut failure = Self::invalid(kind, name, &[cause]);
+        failure.message = failure.message.replacen(&kind.kind, found, 1);
+        failure
     }
 
     /// The path leads nowhere.
@@ -144,9 +165,8 @@ impl Failure {
     pub(crate) fn unappliable(detail: impl Display) -> Self {
         let message = "the server rejected our request due to an error in our request";
         let mut failure = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
-        failure.details = json!({ "causes": [
-            { "reason": "UnexpectedServerResponse", "message": detail.to_string() },
-        ]});
+        // kube-apiserver says nothing here; a person wants to know.
+        failure.details = json!({ "causes": [{ "message": detail.to_string() }] });
         failure
     }
 
@@ -198,8 +218,11 @@ impl Failure {
     pub(crate) fn status(&self) -> Value {
         let mut status = json!({
             "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code.as_u16(),
+            "message": self.message, "code": self.code.as_u16(),
         });
+        if !self.reason.is_empty() {
+            status["reason"] = Value::from(self.reason);
+        }
         if !self.details.is_null() {
             status["details"] = self.details.clone();
         }

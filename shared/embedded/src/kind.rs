@@ -12,7 +12,7 @@ use crate::{
 
 pub(crate) mod builtin;
 pub(crate) mod crd;
-mod rules;
+pub(crate) mod rules;
 
 /// A kind, in all its served versions, which share one storage.
 #[derive(Debug)]

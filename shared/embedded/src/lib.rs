@@ -15,6 +15,7 @@ mod apply;
 mod decode;
 mod discovery;
 mod failure;
+mod fields;
 mod gc;
 mod kind;
 mod log;

@@ -115,12 +115,12 @@ pub(crate) fn validate(kind: &Kind, object: &Object) -> Vec<Cause> {
     } else if let Some(detail) = name_problem(kind, name) {
         causes.push(Cause::invalid("metadata.name", &Value::from(name), detail));
     }
-    validate_change(object, &mut causes);
+    validate_change(kind, object, &mut causes);
     causes
 }
 
 /// What is wrong with the metadata that an update can change.
-pub(crate) fn validate_change(object: &Object, causes: &mut Vec<Cause>) {
+pub(crate) fn validate_change(kind: &Kind, object: &Object, causes: &mut Vec<Cause>) {
     let meta = object::meta(object);
     let entries = |field: &str| meta.get(field).and_then(Value::as_object).into_iter().flatten();
     for (key, value) in entries("labels") {
@@ -148,22 +148,24 @@ pub(crate) fn validate_change(object: &Object, causes: &mut Vec<Cause>) {
             message: format!("Too long: may not be more than {MAX_ANNOTATIONS} bytes"),
         });
     }
-    for finalizer in object::strings(object, "finalizers") {
-        check_qualified(finalizer, "metadata.finalizers", causes);
+    for (at, finalizer) in object::strings(object, "finalizers").into_iter().enumerate() {
+        let field = format!("metadata.finalizers[{at}]");
+        check_qualified(finalizer, &field, causes);
+        let standard = ["orphan", "foregroundDeletion", "kubernetes"].contains(&finalizer);
+        if kind.traits.builtin && !standard && !finalizer.contains('/') {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(field, &Value::from(finalizer), detail));
+        }
     }
     check_owners(object::owners(object), causes);
 }
 
 fn check_owners(owners: &[Value], causes: &mut Vec<Cause>) {
-    for (at, owner) in owners.iter().enumerate() {
+    for owner in owners {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner[field].as_str().unwrap_or("").is_empty() {
-                let path = format!("metadata.ownerReferences[{at}].{field}");
-                causes.push(Cause::invalid(
-                    path,
-                    &Value::from(""),
-                    format!("{field} must not be empty"),
-                ));
+                let path = format!("metadata.ownerReferences.{field}");
+                causes.push(Cause::invalid(path, &Value::from(""), "must not be empty"));
             }
         }
     }

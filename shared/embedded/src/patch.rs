@@ -1,7 +1,7 @@
 //! PATCH: merge patches, JSON patches, strategic merge patches.
 
 use http::{HeaderMap, header};
-use json_patch::{PatchOperation, jsonptr::Pointer};
+use json_patch::{AddOperation, PatchOperation, ReplaceOperation, jsonptr::Pointer};
 use serde_json::Value;
 
 use crate::{
@@ -102,12 +102,21 @@ fn json(whole: &mut Value, patch: &Value) -> Result<(), Failure> {
         {
             continue;
         }
+        let operation = match operation {
+            // As kube-apiserver does: a field that is not there is replaced by being added.
+            PatchOperation::Replace(ReplaceOperation { path, value })
+                if is_missing(whole, &path) =>
+            {
+                PatchOperation::Add(AddOperation { path, value })
+            }
+            other => other,
+        };
         json_patch::patch(whole, &[operation]).map_err(Failure::unappliable)?;
     }
     Ok(())
 }
 
-/// A path that leads nowhere, in an object that is there: a test for null holds on it.
+/// Whether a path leads nowhere, in an object that is there.
 fn is_missing(whole: &Value, path: &Pointer) -> bool {
     let parent = path.parent().unwrap_or(Pointer::root());
     path.resolve(whole).is_err() && parent.resolve(whole).is_ok_and(Value::is_object)

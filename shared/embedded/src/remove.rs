@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Answer, Api, Request},
-    failure::Failure,
+    failure::{Cause, Failure},
     kind::Kind,
     object::{self, Object},
     query::Query,
@@ -61,10 +61,15 @@ impl Options {
             "Foreground" => Propagation::Foreground,
             "Orphan" => Propagation::Orphan,
             other => {
-                return Err(Failure::bad_request(format!(
-                    "propagationPolicy: Unsupported value: \"{other}\": supported values: \
-                     \"Foreground\", \"Background\", \"Orphan\", \"nil\""
-                )));
+                let cause = Cause {
+                    reason: "FieldValueNotSupported",
+                    field: "propagationPolicy".to_owned(),
+                    message: format!(
+                        "Unsupported value: \"{other}\": supported values: \"Foreground\", \
+                         \"Background\", \"Orphan\", \"nil\""
+                    ),
+                };
+                return Err(Failure::invalid_options("DeleteOptions", &[cause]));
             }
         };
         let dry = body["dryRun"].as_array().is_some_and(|list| !list.is_empty());

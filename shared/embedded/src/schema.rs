@@ -3,7 +3,10 @@
 //! CEL rules (`x-kubernetes-validations`) are not run here: each has a twin in the `validate` of
 //! its kind's reconciler.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, OnceLock},
+};
 
 use regex::Regex;
 use serde::Deserialize;
@@ -109,11 +112,6 @@ impl Schema {
         Self::deserialize(schema).expect("the schemas of built-in kinds are well-formed")
     }
 
-    /// Whether an object has a property of this name.
-    pub(crate) fn knows(&self, property: &str) -> bool {
-        self.properties.contains_key(property)
-    }
-
     /// Removes what the schema does not know, and returns the paths of it.
     pub(crate) fn prune(&self, object: &mut Map<String, Value>) -> Vec<String> {
         let mut unknown = Vec::new();
@@ -212,6 +210,19 @@ impl Schema {
             (Value::Array(_), Some("map")) => Merge::Keyed(&self.list_map_keys),
             _ => Merge::Atomic,
         }
+    }
+
+    /// The schema of a top-level field; `metadata` is the same for all kinds.
+    pub(crate) fn root_property(&self, key: &str) -> &Self {
+        static METADATA: LazyLock<Schema> = LazyLock::new(|| {
+            Schema::deserialize_own(&serde_json::json!({ "properties": {
+                "finalizers": { "x-kubernetes-list-type": "set" },
+                "ownerReferences": { "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["uid"],
+                    "items": { "x-kubernetes-map-type": "atomic" } },
+            }}))
+        });
+        if key == "metadata" { &METADATA } else { self.property(key) }
     }
 
     /// The schema of a property, or of anything when nothing is said.

@@ -40,7 +40,7 @@ impl Selector {
         labels: &str,
         fields: &str,
     ) -> Result<Self, Failure> {
-        let fields = parse_fields(kind, version, labels, fields)?;
+        let fields = parse_fields(kind, version, fields)?;
         Ok(Self { labels: parse_labels(labels)?, fields })
     }
 
@@ -97,12 +97,7 @@ impl Requirement {
     }
 }
 
-fn parse_fields(
-    kind: &Kind,
-    version: &Version,
-    labels: &str,
-    text: &str,
-) -> Result<Vec<Field>, Failure> {
+fn parse_fields(kind: &Kind, version: &Version, text: &str) -> Result<Vec<Field>, Failure> {
     let mut fields = Vec::new();
     for part in text.split(',').filter(|part| !part.is_empty()) {
         let (path, value, equal) = if let Some((path, value)) = part.split_once("!=") {
@@ -119,26 +114,11 @@ fn parse_fields(
             || (kind.namespaced && path == "metadata.namespace")
             || version.selectable.iter().any(|field| field == path);
         if !known {
-            return Err(unknown_field(kind, version, labels, text, path));
+            return Err(Failure::bad_request(format!("field label not supported: {path}")));
         }
         fields.push(Field { path: version.stored_path(path), value: value.to_owned(), equal });
     }
     Ok(fields)
-}
-
-fn unknown_field(kind: &Kind, version: &Version, labels: &str, text: &str, path: &str) -> Failure {
-    let message = if kind.traits.builtin {
-        format!(
-            "Unable to find \"{}, Resource={}\" that match label selector \"{labels}\", field \
-             selector \"{text}\": \"{path}\" is not a known field selector: only \
-             \"metadata.name\", \"metadata.namespace\"",
-            kind.api_version(&version.name),
-            kind.plural
-        )
-    } else {
-        format!("field label not supported: {path}")
-    };
-    Failure::bad_request(message)
 }
 
 fn parse_labels(text: &str) -> Result<Vec<Requirement>, Failure> {

@@ -86,7 +86,7 @@ async fn answer(
         }
         return Ok(respond(discovery::answer(&api.kinds, &route, &request.headers)));
     };
-    if method == Method::GET && request.query.flag("watch") {
+    if method == Method::GET && target.name.is_empty() && request.query.flag("watch") {
         let lines = watch::start(&api, &target, &request.query, request.form()?)?;
         let frames = StreamBody::new(lines.map(|line| line.map(Frame::data)));
         return Ok(json(StatusCode::OK).body(frames.boxed_unsync()).expect("the parts are valid"));

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     api::{Answer, Api, Request},
+    apply,
     decode::{self, Decoded},
     failure::{Cause, Failure},
     kind::Kind,
@@ -32,6 +33,8 @@ pub(crate) enum Author {
         /// Who owns the fields that change.
         manager: String,
     },
+    /// The same, when who owns which field is already written into the object.
+    Applier,
     /// The file that the object comes from.
     File,
 }
@@ -39,7 +42,7 @@ pub(crate) enum Author {
 impl Api {
     /// POST: a new object.
     pub(crate) fn create(&self, target: &Target, request: &Request) -> Result<Answer, Failure> {
-        let Decoded { object, warnings } =
+        let Decoded { object, warnings, .. } =
             decode::object(target, request.json()?, request.unknown())?;
         let mut target = target.clone();
         place(&target, &object)?;
@@ -51,7 +54,7 @@ impl Api {
 
     /// PUT: the whole object anew.
     pub(crate) fn replace(&self, target: &Target, request: &Request) -> Result<Answer, Failure> {
-        let Decoded { mut object, warnings } =
+        let Decoded { mut object, warnings, .. } =
             decode::object(target, request.json()?, request.unknown())?;
         check_name(target, &object)?;
         let author = request.author()?;
@@ -63,6 +66,7 @@ impl Api {
                 }
                 return Err(Failure::not_found(&target.kind, &target.name));
             };
+            check_uid(&target, &old, &object)?;
             if object::field(&object, "resourceVersion").is_empty() {
                 if !target.kind.traits.unconditional_update {
                     let field = "metadata.resourceVersion";
@@ -94,7 +98,7 @@ impl Api {
         object::name(&object).clone_into(&mut target.name);
         if !object::field(&object, "resourceVersion").is_empty() {
             let message = "resourceVersion should not be set on objects to be created";
-            return Err(Failure::bad_request(message));
+            return Err(Failure::plain(StatusCode::INTERNAL_SERVER_ERROR, message));
         }
         self.begin(target, &mut object);
         target.version().schema.complete(&mut object);
@@ -117,10 +121,9 @@ impl Api {
         object::set(object, "uid", &meta::uid());
         object::set(object, "creationTimestamp", &now);
         let fields = object::meta_mut(object);
-        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"] {
+        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
             fields.remove(field);
         }
-        fields.remove("generation");
         if target.kind.traits.generation {
             fields.insert("generation".to_owned(), Value::from(1));
         }
@@ -168,7 +171,8 @@ impl Api {
     ) -> Result<Outcome, Failure> {
         let kind = &*target.kind;
         check_writable(kind)?;
-        check_current(target, old, &new)?;
+        check_version(target, old, &new)?;
+        check_identity(target, old, &new)?;
         keep_system_fields(target, old, &mut new);
         target.version().schema.complete(&mut new);
         if *author != Author::File && writer.file(&target.key())?.is_some() {
@@ -180,6 +184,11 @@ impl Api {
             return Err(Failure::invalid(kind, &target.name, &causes));
         }
         count_generation(target, old, &mut new);
+        match author {
+            Author::Client { manager } => apply::track(target, old, &mut new, manager, &self.now()),
+            Author::File => object::carry(old, &mut new, "managedFields"),
+            Author::Applier => {}
+        }
         let gone = object::deleting(&new) && is_finalized(kind, &new);
         if *old == new && !gone {
             return Ok(Outcome::Unchanged(new));
@@ -257,19 +266,41 @@ fn check_writable(kind: &Kind) -> Result<(), Failure> {
     Err(Failure::method_not_allowed(message))
 }
 
-/// The uid and resourceVersion that a body carries are those of the object.
-fn check_current(target: &Target, old: &Object, new: &Object) -> Result<(), Failure> {
-    let (asked, uid) = (object::uid(new), object::uid(old));
-    if !asked.is_empty() && asked != uid {
-        let detail =
-            format!("Precondition failed: UID in precondition: {asked}, UID in object meta: {uid}");
-        return Err(Failure::conflict(&target.kind, &target.name, &detail));
-    }
+/// The resourceVersion that a body carries is that of the object.
+fn check_version(target: &Target, old: &Object, new: &Object) -> Result<(), Failure> {
     let asked = object::field(new, "resourceVersion");
     if !asked.is_empty() && asked != object::field(old, "resourceVersion") {
         return Err(Failure::stale(&target.kind, &target.name));
     }
     Ok(())
+}
+
+/// In a PUT the uid is a precondition.
+fn check_uid(target: &Target, old: &Object, new: &Object) -> Result<(), Failure> {
+    let (asked, uid) = (object::uid(new), object::uid(old));
+    if asked.is_empty() || asked == uid {
+        return Ok(());
+    }
+    let detail =
+        format!("Precondition failed: UID in precondition: {asked}, UID in object meta: {uid}");
+    Err(Failure::conflict(&target.kind, &target.name, &detail))
+}
+
+/// Nobody can change the uid, or delete by writing a timestamp.
+fn check_identity(target: &Target, old: &Object, new: &Object) -> Result<(), Failure> {
+    let (uid, deletion) = (object::uid(new), object::field(new, "deletionTimestamp"));
+    let mut causes = Vec::new();
+    if !uid.is_empty() && uid != object::uid(old) {
+        causes.push(Cause::invalid("metadata.uid", &Value::from(uid), "field is immutable"));
+    }
+    if !deletion.is_empty() && !object::deleting(old) {
+        let (field, value) = ("metadata.deletionTimestamp", Value::from(deletion));
+        causes.push(Cause::invalid(field, &value, "field is immutable"));
+    }
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::invalid(&target.kind, &target.name, &causes))
 }
 
 /// What a client cannot change is taken over from the old object.
@@ -283,9 +314,8 @@ fn keep_system_fields(target: &Target, old: &Object, new: &mut Object) {
             if let Some(status) = status {
                 new.insert("status".to_owned(), status);
             }
-            if let Some(managed) = managed {
-                object::meta_mut(new).insert("managedFields".to_owned(), managed);
-            }
+            // Who owns what is the one thing beside the status that an apply of it changes.
+            object::meta_mut(new).extend(managed.map(|list| ("managedFields".to_owned(), list)));
         } else {
             new.remove("status");
             if let Some(status) = old.get("status") {
@@ -336,7 +366,7 @@ fn judge(target: &Target, old: Option<&Object>, new: &mut Object) -> Vec<Cause> 
         None => meta::validate(kind, new),
         Some(_) => {
             let mut causes = Vec::new();
-            meta::validate_change(new, &mut causes);
+            meta::validate_change(kind, new, &mut causes);
             causes
         }
     };

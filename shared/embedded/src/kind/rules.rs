@@ -16,7 +16,6 @@ pub(super) fn none(_: Option<&Object>, _: &mut Object) -> Vec<Cause> {
 }
 
 pub(super) fn secret(old: Option<&Object>, new: &mut Object) -> Vec<Cause> {
-    merge_string_data(new);
     let kind = new.get("type").and_then(Value::as_str).unwrap_or("").to_owned();
     if kind.is_empty() {
         new.insert("type".to_owned(), Value::from("Opaque"));
@@ -89,7 +88,7 @@ pub(super) fn lease(_: Option<&Object>, new: &mut Object) -> Vec<Cause> {
 }
 
 /// `stringData` is written as plain text and stored in `data`.
-fn merge_string_data(secret: &mut Object) {
+pub(crate) fn merge_string_data(secret: &mut Object) {
     let Some(Value::Object(texts)) = secret.remove("stringData") else { return };
     if texts.is_empty() {
         return;
