@@ -4,6 +4,9 @@
 //! `imagebot_core`, and this crate is what touches the world: registries, Git remotes, forges, and
 //! the hooks that registries call.
 
+pub mod args;
+pub mod controller;
 pub mod git;
+pub mod hooks;
 pub mod secret;
 pub mod tags;
