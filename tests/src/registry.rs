@@ -1,6 +1,7 @@
 //! Debian's docker-registry, and images that are pushed to it by plain HTTP.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -162,6 +163,12 @@ impl Registry {
         let folder = store.join(repository).join("_manifests/tags");
         let hex = digest.strip_prefix("sha256:").ok_or("a digest begins with `sha256:`")?;
         for tag in tags {
+            // Not with its parents: the repository is there, unless the run is over.
+            if let Err(err) = fs::create_dir(folder.join(&tag))
+                && err.kind() != ErrorKind::AlreadyExists
+            {
+                return Err(err.into());
+            }
             let index = folder.join(&tag).join("index/sha256").join(hex);
             let current = folder.join(&tag).join("current");
             for place in [&index, &current] {
