@@ -11,6 +11,7 @@ use std::{
 
 use aws_lc_rs::{hmac, rand};
 
+use crate::guard::lock;
 use crate::{
     Error, Mirror, Remote,
     store::{self, Store},
@@ -62,15 +63,15 @@ impl Cache {
             fs::create_dir_all(&dir).map_err(Error::disk(&dir))?;
             return Mirror::local(remote, dir);
         }
-        let mut stores = self.0.stores.lock().expect("nothing panics while holding this");
-        let store = match stores.get(&name).and_then(Weak::upgrade) {
-            Some(store) => store,
-            None => {
-                let store = Arc::new(Store::open(&dir)?);
-                stores.retain(|_, store| store.strong_count() > 0);
-                stores.insert(name, Arc::downgrade(&store));
-                store
-            }
+        let mut stores = lock(&self.0.stores);
+        let open = stores.get(&name).and_then(Weak::upgrade);
+        let store = if let Some(store) = open {
+            store
+        } else {
+            let store = Arc::new(Store::open(&dir)?);
+            stores.retain(|_, store| store.strong_count() > 0);
+            stores.insert(name, Arc::downgrade(&store));
+            store
         };
         drop(stores);
         Ok(Mirror::stored(remote, store, Arc::clone(&self.0)))
@@ -87,7 +88,7 @@ impl Inner {
     ///
     /// Mirrors in use stay. What cannot be removed is left to the next time.
     pub(crate) fn trim(&self) {
-        let stores = self.stores.lock().expect("nothing panics while holding this");
+        let stores = lock(&self.stores);
         let mut idle: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         let mut total = 0;
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {

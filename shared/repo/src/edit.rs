@@ -1,13 +1,21 @@
 //! Turning edits into a commit, in memory.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use gix::{
     ObjectId,
     objs::{self, Write, WriteTo, tree::EntryKind},
 };
 
-use crate::{Commit, Error, Signature, error::Source, objects::Objects, pack::Object};
+use crate::{
+    Commit, Error, Signature,
+    error::Source,
+    objects::Objects,
+    pack::{self, Object},
+};
 
 /// Changes to files, on top of a commit or of nothing.
 pub struct Edit {
@@ -34,22 +42,42 @@ pub struct Draft {
     pub id: ObjectId,
     /// The id of its root tree.
     pub tree: ObjectId,
-    pub(crate) objects: Vec<Object>,
+    objects: Vec<Object>,
+    pack: OnceLock<Vec<u8>>,
     pub(crate) committer: gix::actor::Signature,
 }
 
 impl Draft {
-    /// Writes the draft's objects to `objects`.
+    /// The draft's objects as a pack.
+    pub(crate) fn pack(&self) -> Result<&[u8], Error> {
+        if let Some(pack) = self.pack.get() {
+            return Ok(pack);
+        }
+        let pack = pack::encode(&self.objects)
+            .map_err(|source| Error::Corrupt { what: self.id.to_string(), source })?;
+        Ok(self.pack.get_or_init(|| pack))
+    }
+
+    /// Writes the draft's objects to `objects`: as a pack when there are many, as Git does.
     pub(crate) fn write(&self, objects: &Objects) -> Result<(), Error> {
         let repo = objects.handle();
+        let failed = |source| Error::Local { path: objects.path().to_owned(), source };
+        if self.objects.len() > MOST_LOOSE {
+            let directory = repo.objects.store_ref().path().join("pack");
+            pack::receive(&mut self.pack()?, &repo, &directory, u64::MAX).map_err(failed)?;
+            return Ok(());
+        }
         for object in &self.objects {
-            repo.objects.write_buf_with_known_id(object.kind, &object.data, object.id).map_err(
-                |source| Error::Local { path: objects.path().to_owned(), source: source.into() },
-            )?;
+            repo.objects
+                .write_buf_with_known_id(object.kind, &object.data, object.id)
+                .map_err(|source| failed(source.into()))?;
         }
         Ok(())
     }
 }
+
+/// Git's `transfer.unpackLimit`.
+const MOST_LOOSE: usize = 100;
 
 /// Signs the bytes of a commit and returns the armored signature.
 pub type Signer<'s> = dyn Fn(&[u8]) -> Result<String, Source> + 's;
@@ -127,8 +155,7 @@ impl Edit {
             .write_object(&commit)
             .map_err(|source| self.objects.corrupt(tree, source))?
             .detach();
-        let memory =
-            repo.objects.reset_object_memory().expect("object memory was switched on above");
+        let memory = repo.objects.reset_object_memory().unwrap_or_default();
         let objects = memory.iter().map(|(id, (kind, data))| Object {
             id: *id,
             kind: *kind,
@@ -139,6 +166,7 @@ impl Edit {
             id,
             tree,
             objects: objects.collect(),
+            pack: OnceLock::new(),
             committer,
         }))
     }
@@ -164,7 +192,7 @@ impl Edit {
                 Some((_, EntryKind::Commit)) => return Err(refused(path, "it is a submodule")),
             };
             if existing.is_none() && content.is_some() {
-                self.check_parents(files.as_ref(), path)?;
+                check_parents(files.as_ref(), path)?;
             }
             match content {
                 Some(content) => {
@@ -179,19 +207,19 @@ impl Edit {
         }
         Ok(editor.write().map_err(|source| self.objects.corrupt(root, source))?.detach())
     }
+}
 
-    /// A new file may not turn a file, link or submodule into a directory.
-    fn check_parents(&self, files: Option<&crate::Tree>, path: &str) -> Result<(), Error> {
-        let Some(files) = files else { return Ok(()) };
-        for (at, _) in path.match_indices('/') {
-            if let Some((_, kind)) = files.entry(&path[..at])?
-                && kind != EntryKind::Tree
-            {
-                return Err(refused(path, "a part of it is not a directory"));
-            }
+/// A new file may not turn a file, link or submodule into a directory.
+fn check_parents(files: Option<&crate::Tree>, path: &str) -> Result<(), Error> {
+    let Some(files) = files else { return Ok(()) };
+    for (at, _) in path.match_indices('/') {
+        if let Some((_, kind)) = files.entry(&path[..at])?
+            && kind != EntryKind::Tree
+        {
+            return Err(refused(path, "a part of it is not a directory"));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn refused(path: &str, why: &'static str) -> Error {

@@ -22,6 +22,7 @@ use reqwest::{
 };
 use url::Url;
 
+use crate::guard::lock;
 use crate::{Credentials, Error, Remote, SafeUrl};
 
 use exchange::Exchange;
@@ -37,13 +38,13 @@ impl Failure {
     /// Keeps `error`, unless there is one, and returns what to tell the layers above.
     pub(crate) fn keep(&self, error: Error) -> io::Error {
         let told = io::Error::other(error.to_string());
-        self.0.lock().expect("nothing panics while holding this").get_or_insert(error);
+        lock(&self.0).get_or_insert(error);
         told
     }
 
     /// The failure, if there was one.
     pub(crate) fn take(&self) -> Option<Error> {
-        self.0.lock().expect("nothing panics while holding this").take()
+        lock(&self.0).take()
     }
 }
 

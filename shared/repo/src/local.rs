@@ -130,7 +130,7 @@ impl Local {
             Verdict::Accepted(said) => words.extend(said),
             Verdict::Declined { reason, words } => return Ok(rejected(&reason, &words)),
         }
-        if let Err(source) = self.swap(&repo, draft, &push.target, old) {
+        if let Err(source) = swap(&repo, draft, &push.target, old) {
             let now = self.target(&repo, &push.target)?;
             return if now == old {
                 Err(self.failed(source))
@@ -140,37 +140,6 @@ impl Local {
         }
         words.extend(hooks.after().map_err(|source| self.failed(source))?);
         Ok(Outcome::Pushed { old, new, server_words: report::tidy(&words, None) })
-    }
-
-    /// Moves the reference, if it still points at `old`.
-    fn swap(
-        &self,
-        repo: &gix::Repository,
-        draft: Option<&Draft>,
-        name: &str,
-        old: Option<ObjectId>,
-    ) -> Result<(), Source> {
-        let expected = match old {
-            Some(old) => PreviousValue::MustExistAndMatch(Target::Object(old)),
-            None => PreviousValue::MustNotExist,
-        };
-        let change = match draft {
-            Some(draft) => Change::Update {
-                log: LogChange {
-                    mode: RefLog::AndReference,
-                    force_create_reflog: false,
-                    message: "push".into(),
-                },
-                expected,
-                new: Target::Object(draft.id),
-            },
-            None => Change::Delete { expected, log: RefLog::AndReference },
-        };
-        let edit = RefEdit { change, name: name.try_into()?, deref: false };
-        let mut time = gix::date::parse::TimeBuf::default();
-        let committer = draft.map(|draft| draft.committer.to_ref(&mut time));
-        repo.edit_references_as([edit], committer)?;
-        Ok(())
     }
 
     /// Why the repository's configuration refuses the update, if it does.
@@ -203,6 +172,36 @@ impl Local {
             _ => Ok(None),
         }
     }
+}
+
+/// Moves the reference, if it still points at `old`.
+fn swap(
+    repo: &gix::Repository,
+    draft: Option<&Draft>,
+    name: &str,
+    old: Option<ObjectId>,
+) -> Result<(), Source> {
+    let expected = match old {
+        Some(old) => PreviousValue::MustExistAndMatch(Target::Object(old)),
+        None => PreviousValue::MustNotExist,
+    };
+    let change = match draft {
+        Some(draft) => Change::Update {
+            log: LogChange {
+                mode: RefLog::AndReference,
+                force_create_reflog: false,
+                message: "push".into(),
+            },
+            expected,
+            new: Target::Object(draft.id),
+        },
+        None => Change::Delete { expected, log: RefLog::AndReference },
+    };
+    let edit = RefEdit { change, name: name.try_into()?, deref: false };
+    let mut time = gix::date::parse::TimeBuf::default();
+    let committer = draft.map(|draft| draft.committer.to_ref(&mut time));
+    repo.edit_references_as([edit], committer)?;
+    Ok(())
 }
 
 /// Whether `ancestor` is in the history of `commit`, as far as that is here.

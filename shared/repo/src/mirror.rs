@@ -8,12 +8,13 @@ use std::{
 
 use gix::ObjectId;
 
+use crate::guard::lock;
 use crate::{
     Commit, Draft, Edit, Error, Expect, Identity, Memory, Outcome, Push, Reference, Remote,
     RemoteRef, SafeUrl,
     cache::Inner,
     local::Local,
-    pack, reference,
+    reference,
     store::{State, Store},
     wire::{Fetch, Session, Want, push},
 };
@@ -58,6 +59,8 @@ pub enum Rebuilt {
     Corrupt {
         /// Where it was put.
         aside: PathBuf,
+        /// What could not be read.
+        why: String,
     },
     /// It had collected too many packs.
     Packs {
@@ -163,8 +166,7 @@ impl Mirror {
             resolved => resolved?,
         };
         let tip = name.clone().unwrap_or_else(|| format!("refs/signet/{id}"));
-        let trusted = name.is_some()
-            || self.proved.lock().expect("nothing panics while holding this").contains(&id);
+        let trusted = name.is_some() || lock(&self.proved).contains(&id);
         let had = trusted && state.tips.values().any(|tip| *tip == id);
         let mut fetched = match had.then(|| state.commit(id)) {
             Some(Ok(commit)) => Fetched { commit, name: None, received: 0, rebuilt: None },
@@ -187,14 +189,12 @@ impl Mirror {
             (_, None) => "HEAD".to_owned(),
         };
         let found = session.refs(&[&name])?.into_iter().find(|found| found.name == name);
-        match found {
-            Some(found) => Ok((Some(found.target.unwrap_or(found.name)), found.id)),
-            None => {
-                let empty = session.refs(&["refs/"])?.is_empty();
-                let (url, reference) = (self.remote.url.clone(), wanted.to_string());
-                Err(Error::NoSuchReference { url, reference, empty })
-            }
-        }
+        let Some(found) = found else {
+            let empty = session.refs(&["refs/"])?.is_empty();
+            let (url, reference) = (self.remote.url.clone(), wanted.to_string());
+            return Err(Error::NoSuchReference { url, reference, empty });
+        };
+        Ok((Some(found.target.unwrap_or(found.name)), found.id))
     }
 
     /// Receives `id`, into a new generation when the present one is due.
@@ -205,12 +205,13 @@ impl Mirror {
         id: ObjectId,
         limit: u64,
     ) -> Result<Fetched, Error> {
-        let due = state.due()?;
-        if due.is_none() {
+        let Some(why) = state.due()? else {
             match receive_into(state, session, id, limit) {
                 // What was there may not be what it seemed: once more, from nothing.
-                Err(Error::Protocol { .. } | Error::Corrupt { .. }) if !state.tips.is_empty() => {
-                    state.objects.suspect()
+                Err(error @ (Error::Protocol { .. } | Error::Corrupt { .. }))
+                    if !state.tips.is_empty() =>
+                {
+                    state.objects.suspect(error.to_string());
                 }
                 Err(error) => return Err(error),
                 Ok((commit, received)) => {
@@ -219,13 +220,11 @@ impl Mirror {
                 }
             }
             return self.receive(state, Session::read(&self.remote)?, id, limit);
-        }
+        };
         let mut successor = state.successor()?;
         let (commit, received) = receive_into(&mut successor, session, id, limit)?;
-        if let Some(why) = &due {
-            state.replace(successor, why)?;
-        }
-        Ok(Fetched { commit, name: None, received, rebuilt: due })
+        state.replace(successor, &why)?;
+        Ok(Fetched { commit, name: None, received, rebuilt: Some(why) })
     }
 
     /// Starts a history: for a repository without commits, or a branch without parents.
@@ -279,13 +278,8 @@ impl Mirror {
             Expect::Absent if old.is_some() => return Ok(Outcome::Stale { actual: old }),
             Expect::Is(_) | Expect::Absent | Expect::Any => {}
         }
-        let pack = match draft {
-            Some(draft) => pack::encode(&draft.objects)
-                .map_err(|source| Error::Corrupt { what: draft.id.to_string(), source })?,
-            None => Vec::new(),
-        };
-        let command =
-            push::Command { name: &push.target, old, new, pack: &pack, options: &push.options };
+        let pack = draft.map(Draft::pack).transpose()?.unwrap_or_default();
+        let command = push::Command { name: &push.target, old, new, pack, options: &push.options };
         let report = match session.push(&command) {
             Ok(report) => report,
             Err(error) => return self.settle(&push.target, old, new, error),
@@ -331,19 +325,17 @@ impl Mirror {
         outcome: &Outcome,
     ) -> Result<(), Error> {
         match (outcome, draft) {
-            (Outcome::Pushed { .. }, Some(draft)) => {
-                // A mirror made anew meanwhile may lack what the draft builds on.
-                if Arc::ptr_eq(&draft.base, &state.objects) {
-                    draft.write(&state.objects)?;
-                    state.record(target, Some(draft.id))?;
-                    self.prove(draft.id);
-                }
+            // A mirror made anew meanwhile may lack what the draft builds on.
+            (Outcome::Pushed { .. }, Some(draft)) if Arc::ptr_eq(&draft.base, &state.objects) => {
+                draft.write(&state.objects)?;
+                state.record(target, Some(draft.id))?;
+                self.prove(draft.id);
             }
             (Outcome::Pushed { .. }, None) => state.record(target, None)?,
             (Outcome::Rejected { reason, .. }, _)
                 if reason.contains("missing necessary objects") =>
             {
-                state.objects.suspect();
+                state.objects.suspect(reason.clone());
             }
             _ => {}
         }
@@ -351,7 +343,7 @@ impl Mirror {
     }
 
     fn prove(&self, id: ObjectId) {
-        self.proved.lock().expect("nothing panics while holding this").insert(id);
+        lock(&self.proved).insert(id);
     }
 }
 

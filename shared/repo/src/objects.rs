@@ -2,10 +2,13 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use gix::{ObjectId, open::Options};
+use gix::{ObjectId, odb::store::init::Slots, open::Options};
 
 use crate::{Error, error::Source};
 
@@ -14,15 +17,16 @@ use crate::{Error, error::Source};
 /// A mirror that is made anew gets a new directory; the old one goes when its last reader does.
 pub(crate) struct Objects {
     repo: gix::ThreadSafeRepository,
-    suspect: AtomicBool,
+    /// What could not be read, and why.
+    suspect: OnceLock<String>,
     doomed: AtomicBool,
 }
 
 impl Objects {
     /// Opens the repository at `path`, which is no work tree's parent but the repository itself.
     pub(crate) fn open(path: &Path) -> Result<Self, Source> {
-        let options = Options::isolated().config_overrides(OVERRIDES);
-        let repo = gix::ThreadSafeRepository::open_opts(path, options.strict_config(false))?;
+        let options = Options::isolated().config_overrides(OVERRIDES).object_store_slots(SLOTS);
+        let repo = gix::ThreadSafeRepository::open_opts(path, options)?;
         Ok(Self::of(repo))
     }
 
@@ -39,7 +43,7 @@ impl Objects {
     }
 
     fn of(repo: gix::ThreadSafeRepository) -> Self {
-        Self { repo, suspect: AtomicBool::new(false), doomed: AtomicBool::new(false) }
+        Self { repo, suspect: OnceLock::new(), doomed: AtomicBool::new(false) }
     }
 
     /// A handle for this thread.
@@ -54,18 +58,19 @@ impl Objects {
 
     /// Reports that `what` cannot be read, and remembers it for the next fetch.
     pub(crate) fn corrupt(&self, what: ObjectId, source: impl Into<Source>) -> Error {
-        self.suspect.store(true, Ordering::Relaxed);
-        Error::Corrupt { what: what.to_string(), source: source.into() }
+        let source = source.into();
+        self.suspect(format!("object {what}: {source}"));
+        Error::Corrupt { what: what.to_string(), source }
     }
 
-    /// Whether something could not be read.
-    pub(crate) fn is_suspect(&self) -> bool {
-        self.suspect.load(Ordering::Relaxed)
+    /// What could not be read, and why.
+    pub(crate) fn suspicion(&self) -> Option<&str> {
+        self.suspect.get().map(String::as_str)
     }
 
-    /// Marks this for a new start.
-    pub(crate) fn suspect(&self) {
-        self.suspect.store(true, Ordering::Relaxed);
+    /// Marks this for a new start. The first reason is kept.
+    pub(crate) fn suspect(&self, why: String) {
+        self.suspect.get_or_init(|| why);
     }
 
     /// Removes the directory once nobody reads it.
@@ -85,3 +90,5 @@ impl Drop for Objects {
 
 /// Bounds memory: delta bases are kept, but not many.
 const OVERRIDES: [&str; 1] = ["core.deltaBaseCacheLimit=16m"];
+/// gix finds no pack beyond its slots. A mirror has at most a pack a slot, until it is made anew.
+const SLOTS: Slots = Slots::AsNeededByDiskState { multiplier: 2.0, minimum: 128 };

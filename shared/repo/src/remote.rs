@@ -143,7 +143,7 @@ impl Remote {
             Credentials::None => field(hash, b"none"),
             // `https://TOKEN@host` has its secret where the user should be.
             Credentials::Basic { password, .. } if password.expose().is_empty() => {
-                field(hash, b"basic")
+                field(hash, b"basic");
             }
             Credentials::Basic { username, .. } => {
                 field(hash, b"basic");

@@ -22,6 +22,7 @@ use std::{
 
 use gix::ObjectId;
 
+use crate::guard::lock;
 use crate::{Commit, Error, Rebuilt, objects::Objects};
 
 /// The directory of a mirror.
@@ -54,24 +55,21 @@ impl Store {
         }
         let state = match newest.map(|number| State::open(dir, number)) {
             Some(Ok(state)) => state,
-            Some(Err(_)) => {
+            Some(Err(error)) => {
                 let number = newest.unwrap_or_default();
                 let aside = set_aside(dir, &generation(dir, number))?;
-                State { found: Some(Rebuilt::Corrupt { aside }), ..State::create(dir, number + 1)? }
+                let state = State::create(dir, number + 1)?;
+                State { found: Some(Rebuilt::Corrupt { aside, why: error.to_string() }), ..state }
             }
             None => State::create(dir, 1)?,
         };
-        if let Some(Rebuilt::Corrupt { .. }) = state.found {
-            state.objects.suspect();
-        }
         state.touch()?;
         Ok(Self { dir: dir.to_owned(), state: Mutex::new(state) })
     }
 
     /// The mirror, for one operation at a time.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic leaves nothing half done that the disk does not have whole.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The directory.
@@ -141,13 +139,13 @@ impl State {
     }
 
     /// Why this mirror should be made anew at the next opportunity.
-    pub(crate) fn due(&mut self) -> Result<Option<Rebuilt>, Error> {
-        if let Some(found) = self.found.take() {
-            return Ok(Some(found));
+    pub(crate) fn due(&self) -> Result<Option<Rebuilt>, Error> {
+        if let Some(found) = &self.found {
+            return Ok(Some(found.clone()));
         }
         let path = self.objects.path();
-        if self.objects.is_suspect() {
-            return Ok(Some(Rebuilt::Corrupt { aside: self.dir.join(ASIDE) }));
+        if let Some(why) = self.objects.suspicion() {
+            return Ok(Some(Rebuilt::Corrupt { aside: self.dir.join(ASIDE), why: why.to_owned() }));
         }
         let packs = files(&path.join("objects/pack"))?;
         let packs = packs
@@ -167,18 +165,15 @@ impl State {
     pub(crate) fn successor(&self) -> Result<Self, Error> {
         let path = generation(&self.dir, self.number + 1);
         match fs::remove_dir_all(&path) {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::disk(path)(err));
-            }
+            Err(err) if err.kind() != io::ErrorKind::NotFound => Err(Error::disk(path)(err)),
             _ => Self::create(&self.dir, self.number + 1),
         }
     }
 
     /// Replaces this generation by its successor.
     pub(crate) fn replace(&mut self, successor: Self, why: &Rebuilt) -> Result<(), Error> {
-        if let Rebuilt::Corrupt { .. } = why
-            && self.objects.path().exists()
-        {
+        // What was found damaged at the opening is aside already, and this is an empty stand-in.
+        if let (Rebuilt::Corrupt { .. }, None) = (why, &self.found) {
             set_aside(&self.dir, self.objects.path())?;
         } else {
             self.objects.doom();
@@ -211,8 +206,8 @@ impl State {
         if self.shallow == before {
             return Ok(());
         }
-        let text: String = self.shallow.iter().map(|id| format!("{id}\n")).collect();
-        self.write("shallow", text.as_bytes())
+        let lines: Vec<String> = self.shallow.iter().map(ToString::to_string).collect();
+        self.write("shallow", (lines.join("\n") + "\n").as_bytes())
     }
 
     /// Records that we have all that `name` leads to, or with `None` that it is gone.
@@ -228,9 +223,9 @@ impl State {
             let Some(other) = self.tips.keys().find(|other| *other != name).cloned() else { break };
             self.tips.remove(&other);
         }
-        let lines = self.tips.iter().map(|(name, id)| format!("{id} {name}\n"));
-        let text: String =
-            std::iter::once("# pack-refs with: sorted\n".to_owned()).chain(lines).collect();
+        let header = "# pack-refs with: sorted".to_owned();
+        let lines = self.tips.iter().map(|(name, id)| format!("{id} {name}"));
+        let text = std::iter::once(header).chain(lines).collect::<Vec<_>>().join("\n") + "\n";
         self.write("packed-refs", text.as_bytes())
     }
 

@@ -1,6 +1,6 @@
 //! A remote's address that is safe to print.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -12,7 +12,7 @@ use crate::{Credentials, Error, Secret};
 /// Whatever the URL carried before the `@` is taken out while parsing, so it cannot reach a log,
 /// a status or an error.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SafeUrl(Url);
+pub struct SafeUrl(Arc<Url>);
 
 impl SafeUrl {
     /// Splits `text` into an address and the credentials that it carried.
@@ -35,7 +35,7 @@ impl SafeUrl {
             let trimmed = url.path().trim_end_matches('/').to_owned();
             url.set_path(&trimmed);
         }
-        Ok((Self(url), credentials))
+        Ok((Self(Arc::new(url)), credentials))
     }
 
     /// The address of an HTTP answer, for errors; userinfo and query are dropped.
@@ -44,7 +44,7 @@ impl SafeUrl {
         take_userinfo(&mut url);
         url.set_query(None);
         url.set_fragment(None);
-        Self(url)
+        Self(Arc::new(url))
     }
 
     /// The directory, when this is a `file` URL.

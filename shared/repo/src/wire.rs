@@ -20,9 +20,10 @@ use gix_protocol::{
 };
 use gix_transport::{
     Protocol, Service,
-    client::blocking_io::{Transport, http},
+    client::blocking_io::{HandleProgress, Transport, http},
 };
 
+use crate::guard::lock;
 use crate::{
     Error, Remote, RemoteRef,
     error::Source,
@@ -88,17 +89,16 @@ impl Session {
 
     /// The references whose names begin with one of `prefixes`.
     pub(crate) fn refs(&mut self, prefixes: &[&str]) -> Result<Vec<RemoteRef>, Error> {
-        let listed = match &self.handshake.refs {
-            Some(refs) => refs.clone(),
-            None => {
-                let mut wanted = RefPrefixes::new();
-                wanted.extend(prefixes.iter().map(|prefix| (*prefix).into()));
-                LsRefsCommand::new(Some(wanted), &self.handshake.capabilities, agent())
-                    .invoke_blocking(&mut self.transport, &mut Discard, false)
-                    .map_err(|source| {
-                        protocol(&self.remote, &self.failure, "list references", source.into())
-                    })?
-            }
+        let listed = if let Some(refs) = &self.handshake.refs {
+            refs.clone()
+        } else {
+            let mut wanted = RefPrefixes::new();
+            wanted.extend(prefixes.iter().map(|prefix| (*prefix).into()));
+            LsRefsCommand::new(Some(wanted), &self.handshake.capabilities, agent())
+                .invoke_blocking(&mut self.transport, &mut Discard, false)
+                .map_err(|source| {
+                    protocol(&self.remote, &self.failure, "list references", source.into())
+                })?
         };
         let mut refs: Vec<RemoteRef> = listed.into_iter().filter_map(remote_ref).collect();
         refs.retain(|found| prefixes.iter().any(|prefix| found.name.starts_with(prefix)));
@@ -169,7 +169,7 @@ fn unpacked(remote: &Remote, failure: &Failure, source: Source, limit: u64) -> E
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*source);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<OverLimit>()) {
+            if io.get_ref().and_then(|inner| inner.downcast_ref::<OverLimit>()).is_some() {
                 return Error::TooLarge { url: remote.url.clone(), limit };
             }
             if let std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded = io.kind() {
@@ -187,9 +187,8 @@ fn protocol(remote: &Remote, failure: &Failure, doing: &'static str, source: Sou
 }
 
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(|error| format!("{error:?} "))
-        .collect()
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(|error| format!("{error:?}")).collect::<Vec<_>>().join(" ")
 }
 
 fn remote_ref(listed: Ref) -> Option<RemoteRef> {
@@ -218,10 +217,10 @@ pub(crate) struct Words(Arc<Mutex<Vec<u8>>>);
 
 impl Words {
     /// Collects the first of it.
-    fn listener<'h>(&self) -> Box<dyn FnMut(bool, &[u8]) -> ControlFlow<()> + 'h> {
+    fn listener<'h>(&self) -> HandleProgress<'h> {
         let words = self.clone();
         Box::new(move |_is_error, text| {
-            let mut words = words.0.lock().expect("nothing panics while holding this");
+            let mut words = lock(&words.0);
             if words.len() < 16 << 10 {
                 words.extend_from_slice(text);
                 words.push(b'\n');
@@ -231,6 +230,6 @@ impl Words {
     }
 
     fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().expect("nothing panics while holding this"))
+        std::mem::take(&mut *lock(&self.0))
     }
 }

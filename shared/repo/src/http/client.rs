@@ -8,6 +8,7 @@ use std::{
 
 use reqwest::{Certificate, blocking::Client, redirect::Policy};
 
+use crate::guard::lock;
 use crate::{Error, Identity, Remote};
 
 /// A client is a thread and a connection pool, so equal ones are one.
@@ -15,7 +16,7 @@ static CLIENTS: LazyLock<Mutex<HashMap<Identity, Weak<Client>>>> = LazyLock::new
 
 /// The client that connects as `remote` says. Credentials are no part of it.
 pub(super) fn shared(remote: &Remote) -> Result<Arc<Client>, Error> {
-    let mut clients = CLIENTS.lock().expect("nothing panics while holding this");
+    let mut clients = lock(&CLIENTS);
     let key = remote.connection();
     if let Some(client) = clients.get(&key).and_then(Weak::upgrade) {
         return Ok(client);

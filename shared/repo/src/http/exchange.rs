@@ -13,6 +13,7 @@ use reqwest::blocking::{RequestBuilder, Response};
 
 use super::Conversation;
 use crate::Error;
+use crate::guard::lock;
 
 /// The body of an answer, within its deadline.
 pub(crate) struct Body {
@@ -63,7 +64,7 @@ impl Exchange {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while holding this")
+        lock(&self.0)
     }
 }
 

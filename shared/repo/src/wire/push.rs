@@ -167,8 +167,9 @@ mod tests {
 
     #[test]
     fn a_report_says_whether_and_why_a_push_was_refused() {
+        type Refused<'r> = Result<Option<&'r str>, &'r str>;
         #[rustfmt::skip]
-        let cases: [(&[u8], Result<Option<&str>, &str>); 6] = [
+        let cases: [(&[u8], Refused<'_>); 6] = [
             // report                                                             refused
             (b"000eunpack ok\n000aok r/m0000",                                    Ok(None)),
             (b"000eunpack ok\n0012ng r/m no way\n0000",                           Ok(Some("no way"))),

@@ -115,7 +115,7 @@ fn a_bearer_token_is_sent_as_such() {
 fn credentials_stay_home_when_another_host_answers() {
     let bed = Bed::of(origin());
     let elsewhere = Server::of(bed.origin.root(), Mood::Public);
-    bed.server.moved_to(&elsewhere.url("", "").trim_end_matches('/').to_owned());
+    bed.server.moved_to(elsewhere.url("", "").trim_end_matches('/'));
     let mirror = bed.at(&bed.server.url("bot:sesame@", "moved/app.git"));
     let base = head(&mirror);
     is_pushed(
@@ -129,7 +129,7 @@ fn credentials_stay_home_when_another_host_answers() {
 #[test]
 fn credentials_follow_a_redirect_within_a_host() {
     let bed = Bed::of(origin());
-    bed.server.moved_to(&bed.server.url("", "").trim_end_matches('/').to_owned());
+    bed.server.moved_to(bed.server.url("", "").trim_end_matches('/'));
     let mirror = bed.at(&bed.server.url("bot:sesame@", "moved/app.git"));
     assert_eq!(head(&mirror).id, bed.origin.id("main"));
 }
@@ -202,13 +202,13 @@ fn a_damaged_mirror_is_put_aside_and_made_anew() {
     let damages: [(&str, Damage); 5] = [
         ("no HEAD", |generation| fs::remove_file(generation.join("HEAD")).unwrap()),
         ("torn packed-refs", |generation| {
-            fs::write(generation.join("packed-refs"), "0123").unwrap()
+            fs::write(generation.join("packed-refs"), "0123").unwrap();
         }),
         ("empty index", |generation| {
-            each_pack(generation, "idx", |path| fs::write(path, "").unwrap())
+            each_pack(generation, "idx", |path| fs::write(path, "").unwrap());
         }),
         ("no packs", |generation| {
-            each_pack(generation, "pack", |path| fs::remove_file(path).unwrap())
+            each_pack(generation, "pack", |path| fs::remove_file(path).unwrap());
         }),
         ("zeroed pack", |generation| {
             each_pack(generation, "pack", |path| {
@@ -221,6 +221,7 @@ fn a_damaged_mirror_is_put_aside_and_made_anew() {
         let bed = Bed::of(origin());
         let id = head(&bed.http()).id;
         damage(&generation(&bed));
+        fs::write(generation(&bed).join("damaged"), "").unwrap();
         let bed = bed.restart();
         let fetched = bed.http().fetch(&main_branch()).unwrap();
         assert_eq!(
@@ -228,10 +229,10 @@ fn a_damaged_mirror_is_put_aside_and_made_anew() {
             (id, 2),
             "{name}"
         );
-        let Some(Rebuilt::Corrupt { aside }) = &fetched.rebuilt else {
+        let Some(Rebuilt::Corrupt { aside, .. }) = &fetched.rebuilt else {
             panic!("{name}: {:?}", fetched.rebuilt)
         };
-        assert!(aside.is_dir(), "{name}");
+        assert!(aside.join("damaged").is_file(), "{name}: it can be looked at");
         let again = bed.http().fetch(&main_branch()).unwrap();
         assert_eq!((again.received, again.rebuilt), (0, None), "{name}");
     }
@@ -298,7 +299,6 @@ fn a_mirror_of_many_packs_is_made_anew() {
     let mirror = bed.http();
     let mut rebuilt = None;
     for round in 0..60 {
-        bed.origin.git(&["gc", "-q", "--auto"]);
         bed.origin.commit("main", "next", &[("a.yaml", &format!("a: {round}\n"))]);
         let fetched = mirror.fetch(&main_branch()).unwrap();
         assert_eq!(fetched.commit.files().list("").unwrap().len(), 2);
@@ -330,6 +330,58 @@ fn mirrors_used_longest_ago_make_room() {
     assert_eq!(
         fs::read_dir(dir.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()).count(),
         0
+    );
+}
+
+/// What the next test kills.
+#[test]
+#[ignore = "a part of `a_process_killed_at_any_point_harms_nothing`"]
+#[expect(clippy::disallowed_methods, reason = "the test that starts this one says where to work")]
+fn a_victim() {
+    let (cache, url) =
+        (std::env::var("VICTIM_CACHE").unwrap(), std::env::var("VICTIM_URL").unwrap());
+    let cache = Cache::open(std::path::Path::new(&cache), 1 << 30).unwrap();
+    let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
+    for round in 0.. {
+        let base = head(&mirror);
+        let draft = draft(&base, "apps/b.yaml", &format!("b: {} {round}\n", std::process::id()));
+        mirror.push(&draft, &to_main(Expect::Is(base.id))).unwrap();
+    }
+}
+
+#[test]
+fn a_process_killed_at_any_point_harms_nothing() {
+    let bed = Bed::of(origin());
+    let cache = bed.dir.path().join("victim");
+    let url = bed.server.url("bot:sesame@", "app.git");
+    for round in 0..12_u64 {
+        let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "faults::a_victim", "--ignored", "--nocapture"])
+            .env("VICTIM_CACHE", &cache)
+            .env("VICTIM_URL", &url)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::park_timeout(Duration::from_millis(20 + 37 * round));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        let cache = Cache::open(&cache, 1 << 30).unwrap();
+        let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
+        bed.origin.commit("main", "theirs", &[("a.yaml", &format!("a: {round}\n"))]);
+        let fetched = mirror.fetch(&main_branch()).unwrap();
+        assert_eq!((fetched.commit.id, fetched.rebuilt), (bed.origin.id("main"), None), "{round}");
+        let base = fetched.commit;
+        is_pushed(
+            &mirror
+                .push(&draft(&base, "a.yaml", "a: ok\n"), &to_main(Expect::Is(base.id)))
+                .unwrap(),
+        );
+    }
+    bed.origin.is_sound();
+    let log = bed.origin.git(&["log", "--format=%an", "main"]);
+    assert!(
+        log.lines().filter(|author| *author == "Bot").count() > 12,
+        "the victims did some work: {log}"
     );
 }
 

@@ -1,7 +1,10 @@
 //! The library against repositories that the `git` program made, over `file` and `http`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod faults;
 mod git;
+mod large;
 mod read;
 mod server;
 mod write;

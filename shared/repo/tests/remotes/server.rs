@@ -83,7 +83,7 @@ impl Server {
     }
 
     pub(crate) fn moved_to(&self, base: &str) {
-        *self.state.moved_to.lock().unwrap() = base.to_owned();
+        base.clone_into(&mut self.state.moved_to.lock().unwrap());
     }
 
     pub(crate) fn authorizations(&self) -> Vec<String> {
@@ -207,14 +207,11 @@ fn backend(root: &Path, request: &Request) -> std::io::Result<Vec<u8>> {
     let (head, body) = output.stdout.split_at(end);
     let head = String::from_utf8_lossy(head);
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
-    let fields: String = head
-        .lines()
-        .filter(|line| !line.starts_with("Status:"))
-        .map(|line| format!("{line}\r\n"))
-        .collect();
+    let fields: Vec<&str> = head.lines().filter(|line| !line.starts_with("Status:")).collect();
+    let fields = fields.join("\r\n");
     let body = body.get(4..).unwrap_or_default();
     let mut response = format!(
-        "HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\n{fields}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     )
     .into_bytes();
