@@ -53,7 +53,7 @@ test-core: ## Runs the tests of the pure crates: seconds
 .PHONY: bench
 bench: bed ## Measures the daemons on real servers and prints a table
 	cargo build --locked --release -p sealer -p imagebot -p sealctl
-	cargo run --locked --release -p tests --bin bench
+	cargo run --locked --release -p tests --bin bench -- $(ROWS)
 
 .PHONY: generate
 generate: ## Writes what is made from the source: the CRDs of the charts
