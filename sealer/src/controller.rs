@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::secrets::{Known, Secrets};
 
+pub mod git_secret_sync;
 pub mod sealed_secret;
 pub mod sealing_key;
 

@@ -9,15 +9,23 @@
 //! Every controller is the five verbs of [`reconcile`]. What they decide is in `sealer-core`; only
 //! [`secrets`] writes a Secret, and only what `claim` allows.
 
+use std::process::ExitCode;
+
 use axum::Router;
+use kube::Config;
+use reconcile::process::{self, Process};
 use reconcile::{Core, Tasks};
+use repo::Cache;
 
 use crate::args::{Args, Controller};
-use crate::controller::{Context, sealed_secret, sealing_key};
+use crate::accounts::Accounts;
+use crate::controller::git_secret_sync::Git;
+use crate::controller::{Context, git_secret_sync, sealed_secret, sealing_key};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 
+pub mod accounts;
 pub mod args;
 pub mod controller;
 pub mod http;
@@ -34,18 +42,57 @@ pub struct Daemon {
     args: Args,
     home: String,
     context: Context,
+    config: Option<Config>,
+    cache: Option<Cache>,
+}
+
+/// Why the daemon could not start, or did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// See [`process::Error`].
+    #[error(transparent)]
+    Process(#[from] process::Error),
+    /// Nothing says where Git objects may be kept.
+    #[error("nothing says where Git objects may be kept; give `--cache-dir DIR`")]
+    NoCacheDir,
+    /// The Git cache cannot be used.
+    #[error("could not open the Git cache of `--cache-dir`")]
+    Cache(#[source] repo::Error),
+}
+
+impl Error {
+    /// 2 when the command line is at fault, else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Process(error) => error.exit_code(),
+            Self::NoCacheDir | Self::Cache(_) => ExitCode::from(2),
+        }
+    }
+}
+
+/// Runs the daemon until a signal, or until it can no longer do its work.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let mut process = Process::start("sealer", args.common.clone()).await?;
+    let config = accounts::config(&args.common).await;
+    let daemon = Daemon::new(&process.core(), args, process.home(), config)?;
+    daemon.always(process.always());
+    daemon.leading(process.leading());
+    process.serve(daemon.routes());
+    Ok(process.run().await?)
 }
 
 impl Daemon {
-    /// Puts the daemon together on `core`; `home` is the namespace of the process.
-    pub fn new(core: &Core, args: Args, home: &str) -> Self {
+    /// Puts the daemon together on `core`; `home` is the namespace of the process, and `config` what
+    /// led to its cluster, if there is one.
+    pub fn new(core: &Core, args: Args, home: &str, config: Option<Config>) -> Result<Self, Error> {
+        let cache = args.runs(Controller::GitSecretSync).then(|| cache(&args)).transpose()?;
         let context = Context {
             core: core.clone(),
             secrets: Secrets::new(core.client.clone(), &core.scope),
             keys: Keys::none(),
             metrics: Metrics::new(&core.metrics),
         };
-        Self { args, home: home.to_owned(), context }
+        Ok(Self { args, home: home.to_owned(), context, config, cache })
     }
 
     /// Adds what every replica runs.
@@ -65,6 +112,11 @@ impl Daemon {
             tasks.add("new-sealing-keys", sealing_key::provide(context.clone(), settings));
             sealed_secret::start(context, tasks);
         }
+        if let Some(cache) = self.cache.clone() {
+            let accounts = Accounts::new(context.core.client.clone(), self.config.clone());
+            let local = self.args.common.local.is_some();
+            git_secret_sync::start(context, Git { cache, accounts, local }, tasks);
+        }
     }
 
     /// What every replica serves.
@@ -75,4 +127,9 @@ impl Daemon {
             Router::new()
         }
     }
+}
+
+fn cache(args: &Args) -> Result<Cache, Error> {
+    let dir = args.cache_dir().ok_or(Error::NoCacheDir)?.join("git");
+    Cache::open(&dir, args.git_cache_mib << 20).map_err(Error::Cache)
 }

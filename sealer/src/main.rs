@@ -1,11 +1,12 @@
 //! The daemon that turns sealed, SOPS-encrypted and externally stored values into Kubernetes Secrets.
 
+use std::error::Error as StdError;
+use std::iter;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use reconcile::process::{Error, Process};
-use sealer::Daemon;
 use sealer::args::Args;
+use sealer::{Error, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -18,17 +19,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), Error> {
-    let mut process = Process::start("sealer", args.common.clone()).await?;
-    let daemon = Daemon::new(&process.core(), args, process.home());
-    daemon.always(process.always());
-    daemon.leading(process.leading());
-    process.serve(daemon.routes());
-    process.run().await
-}
-
 fn causes(error: &Error) -> String {
-    let causes =
-        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let causes = iter::successors(Some(error as &dyn StdError), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -50,7 +50,7 @@ pub struct GitSecretSyncSpec {
     pub path: String,
 
     /// Globs of the files that are read, relative to `path`; `**` crosses folders.
-    /// Defaults to `**/*.yaml`, `**/*.yml` and `**/*.json`.
+    /// Defaults to `**/*.yaml` and `**/*.yml`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<String>,
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use http::Method;
 use kube::api::ObjectMeta;
 use reconcile::Class;
-use sealer_core::claim::{Claim, Judged, Refusal, Release, Rules, claim, release};
+use sealer_core::claim::{
+    ADOPT, Claim, Controller, Existing, Judged, Refusal, Release, Rules, claim, release,
+};
 use sealer_core::plaintext::Plaintext;
 use serde_json::json;
 
@@ -114,6 +116,30 @@ pub struct Intent<'i> {
     pub pristine: bool,
     /// Whether the source is another than before: labels and annotations that it no longer has go.
     pub renewed: bool,
+    /// Whether a Secret that nobody controls may be taken without its author's invitation.
+    pub adopts: bool,
+    /// The uid of a Secret that our status, which nobody else writes, says we made; for places where
+    /// an owner reference cannot say it.
+    pub made: Option<&'i str>,
+}
+
+impl Intent<'_> {
+    /// The Secret as `claim` should see it.
+    fn existing(&self) -> Option<Existing> {
+        let mut existing = self.seen.as_ref()?.existing();
+        if self.adopts {
+            existing.annotations.insert(ADOPT.to_owned(), "true".to_owned());
+        }
+        if existing.controller.is_none() && self.made == Some(&existing.uid) {
+            existing.controller = Some(us(self.us));
+        }
+        Some(existing)
+    }
+}
+
+/// Ourselves as a controller: only the uid decides.
+fn us(uid: &str) -> Controller {
+    Controller { kind: String::new(), name: String::new(), uid: uid.to_owned() }
 }
 
 impl Secrets {
@@ -126,8 +152,7 @@ impl Secrets {
         let (namespace, name) = names(&desired.metadata);
         let mut intent = intent;
         for _ in 0..ATTEMPTS {
-            let seen = intent.seen.as_ref().map(Known::existing);
-            let step = match claim(intent.rules, intent.us, seen.as_ref()) {
+            let step = match claim(intent.rules, intent.us, intent.existing().as_ref()) {
                 Claim::Create => self.create(desired).await,
                 Claim::Update(judged) | Claim::Adopt(judged) => {
                     self.update(&intent, &judged, desired).await
@@ -164,17 +189,20 @@ impl Secrets {
         self.send(Method::POST, &path, body).await.map_err(|source| failed(prefix, source))
     }
 
-    /// Deletes the Secret if it is still the one that `us` owns; answers whether it did.
+    /// Deletes the Secret `seen` if it is still the one with the uid `made`, and nobody but `us`
+    /// controls it; answers whether it did.
     pub async fn delete(
         &self,
         us: &str,
-        namespace: &str,
-        name: &str,
+        made: &str,
+        (namespace, name): (&str, &str),
         seen: Option<&Known>,
     ) -> Result<bool, Error> {
-        let Release::Delete(judged) = release(us, seen.map(Known::existing).as_ref()) else {
-            return Ok(false);
-        };
+        let mut existing = seen.filter(|seen| seen.uid == made).map(Known::existing);
+        if let Some(existing) = existing.as_mut().filter(|existing| existing.controller.is_none()) {
+            existing.controller = Some(self::us(us));
+        }
+        let Release::Delete(judged) = release(us, existing.as_ref()) else { return Ok(false) };
         let preconditions =
             json!({ "uid": judged.uid, "resourceVersion": judged.resource_version });
         let options = json!({

@@ -18,6 +18,7 @@ use super::{
     value::{self, Kind, Leaf},
 };
 
+mod attribution;
 mod write;
 
 use write::Place;
@@ -85,11 +86,13 @@ pub(super) fn walk(
         changed: HashSet::new(),
         open: Vec::new(),
         aliased: 0,
+        owners: HashMap::new(),
         last: Path::default(),
     };
     for document in documents {
         walk.anchors.clear();
         walk.collect_anchors(&document.root);
+        walk.owners = attribution::attribute(source, document);
         let mut path = Path::default();
         walk.node(&document.root, &mut path, &Place::root())?;
         for comment in &document.comments {
@@ -109,6 +112,8 @@ struct Walk<'w, 's, V> {
     /// Anchors whose aliases are being written out.
     open: Vec<usize>,
     aliased: usize,
+    /// The collections that sops gives comments to, by the offset of their `#`.
+    owners: HashMap<usize, Path>,
     /// The collection of the value before, to which sops may count a comment after it.
     last: Path,
 }
@@ -228,8 +233,8 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
                     let step = Step::Index(index);
                     path.within(step, |path| self.node(item, path, &inner))?;
                     index += 1;
-                    let became_comment = self.edits.len() > before
-                        && self.edits[self.edits.len() - 1].text.starts_with('#');
+                    let became_comment = item.scalar().is_some()
+                        && self.edits[before..].iter().any(|edit| edit.text.starts_with('#'));
                     if became_comment { comments += 1 } else { values += 1 }
                 }
             }
@@ -247,8 +252,8 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
         if comment.text.is_empty() {
             return;
         }
-        let mut paths: Vec<Path> = path.ancestors().collect();
-        for further in self.last.ancestors() {
+        let mut paths = vec![self.owners.get(&comment.span.start).unwrap_or(path).clone()];
+        for further in path.ancestors().chain(self.last.ancestors()) {
             if !paths.contains(&further) {
                 paths.push(further);
             }

@@ -48,7 +48,8 @@ impl Place {
         let text = leaf.as_str().filter(|_| leaf.kind == Kind::Str)?;
         let after = source[span.end..].split(['\n', '\r']).next().unwrap_or_default();
         let body = text.strip_suffix('\n').unwrap_or(text);
-        let fits = body.contains('\n')
+        let fits = text.contains('\n')
+            && !body.is_empty()
             && !body.ends_with('\n')
             && !body.starts_with([' ', '\t', '\n'])
             && body.lines().all(|line| line.is_empty() || !line.trim().is_empty())

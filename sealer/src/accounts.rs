@@ -1,0 +1,74 @@
+//! Acting as a ServiceAccount, with its own token and nothing of ours.
+
+use http::Method;
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use reconcile::args::Args;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::request::{self, Wanted};
+
+/// As short as the API server lets a token live.
+const LIFETIME_SECONDS: u32 = 600;
+
+/// Turns ServiceAccounts into clients. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    client: Client,
+    config: Option<Config>,
+}
+
+#[derive(Deserialize)]
+struct TokenRequest {
+    status: TokenStatus,
+}
+
+#[derive(Deserialize)]
+struct TokenStatus {
+    token: String,
+}
+
+/// What leads to the cluster that `args` name; nothing without a cluster.
+///
+/// Whatever is wrong with it has been said when the process connected.
+pub async fn config(args: &Args) -> Option<Config> {
+    match (&args.kubeconfig, &args.kubernetes_service_host, &args.local) {
+        (Some(file), _, _) => {
+            let kubeconfig = Kubeconfig::read_from(file).ok()?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.ok()
+        }
+        (None, Some(_), None) => Config::incluster().ok(),
+        (None, _, _) => None,
+    }
+}
+
+impl Accounts {
+    /// Accounts of the cluster that `config` leads to; without one there are none, as with `--local`.
+    pub fn new(client: Client, config: Option<Config>) -> Self {
+        Self { client, config }
+    }
+
+    /// A client that is the ServiceAccount `namespace/name` and nobody else.
+    pub async fn client(&self, namespace: &str, name: &str) -> Result<Client, request::Error> {
+        let Some(config) = &self.config else {
+            return Err(request::Error::Refused {
+                code: 404,
+                reason: "NotFound".to_owned(),
+                message: "there are no ServiceAccounts without a cluster".to_owned(),
+            });
+        };
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
+        let body = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": { "expirationSeconds": LIFETIME_SECONDS },
+        });
+        let body = body.to_string().into_bytes();
+        let granted: TokenRequest =
+            request::send(&self.client, Method::POST, &path, body, Wanted::Everything).await?;
+        let mut theirs = config.clone();
+        // Nothing of our own login may go along: a client certificate would win over the token.
+        theirs.auth_info = AuthInfo { token: Some(granted.status.token.into()), ..AuthInfo::default() };
+        Ok(Client::try_from(theirs)?)
+    }
+}

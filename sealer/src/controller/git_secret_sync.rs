@@ -1,0 +1,355 @@
+//! SOPS files of a Git repository become Secrets.
+//!
+//! | verb | here |
+//! |---|---|
+//! | validate | globs, durations, where Secrets may go |
+//! | observe | keys and credentials; the commit; the files whose blobs are new |
+//! | decide | decrypt what has to be, and say which Secrets should exist |
+//! | apply | write what `claim` allows, as the ServiceAccount if one is named; prune |
+//! | report | kstatus, revision, inventory |
+//!
+//! A file that cannot be used keeps what it gave before, and stops nothing but pruning.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use reconcile::phase::until_due;
+use reconcile::{Reconciler, Report, Tasks, Watched, drive, event::Event};
+use repo::{Cache, ObjectId};
+use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
+use sealer_api::{GitSecretSync, duration};
+use sealer_core::sops::age::Identities;
+
+use super::{Context, names};
+use crate::accounts::Accounts;
+use crate::secrets::{Kind, Known, Owner};
+use crate::source::Source as Hash;
+
+mod apply;
+mod error;
+mod files;
+mod glob;
+mod object;
+mod source;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use self::error::Error;
+use self::files::{Content, File, Memory, Opener, Yield};
+use self::glob::Glob;
+use self::object::Destination;
+use self::source::Source;
+
+/// What the controller needs besides the [`Context`].
+pub struct Git {
+    /// Where repositories are mirrored.
+    pub cache: Cache,
+    /// Who can write elsewhere.
+    pub accounts: Accounts,
+    /// Whether directories of this machine may be read as repositories.
+    pub local: bool,
+}
+
+/// Adds the controller to `tasks`.
+pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
+    let objects: Watched<GitSecretSync> = context.core.watch(tasks);
+    let wakes = context.secrets.wakes(Kind::GitSecretSync);
+    let (core, secrets) = (context.core.clone(), context.secrets.clone());
+    let reconciler = Arc::new(Syncer { context: context.clone(), git, memories: Mutex::default() });
+    tasks.add("gitsecretsync", async move {
+        secrets.ready().await;
+        drive(core, reconciler, objects, wakes).await;
+    });
+}
+
+struct Syncer {
+    context: Context,
+    git: Git,
+    memories: Mutex<HashMap<(String, String), Arc<Memory>>>,
+}
+
+/// What a valid GitSecretSync means.
+struct Valid {
+    include: Vec<Glob>,
+    exclude: Vec<Glob>,
+    destination: Destination,
+}
+
+/// What the world looks like.
+enum Observed {
+    /// As it was left; it is not time to look.
+    Settled,
+    /// A commit.
+    Commit(Box<Looked>),
+}
+
+/// A commit, and what opens its files.
+struct Looked {
+    revision: String,
+    files: Vec<File>,
+    identities: Identities,
+    memory: Arc<Memory>,
+}
+
+/// What should be done.
+enum Plan {
+    /// Nothing.
+    Settled,
+    /// These Secrets should exist.
+    Apply {
+        /// The revision they are of.
+        revision: String,
+        /// The Secrets, and what is wrong.
+        result: Box<Yield>,
+    },
+}
+
+/// What was done.
+#[derive(Debug)]
+enum Applied {
+    /// Nothing.
+    Settled,
+    /// What a commit says.
+    Looked(Box<Outcome>),
+}
+
+/// What became of a commit.
+#[derive(Debug, Default)]
+struct Outcome {
+    revision: String,
+    entries: Vec<InventoryEntry>,
+    created: usize,
+    updated: usize,
+    deleted: usize,
+    warnings: Vec<String>,
+}
+
+impl Reconciler for Syncer {
+    type Object = GitSecretSync;
+    type Valid = Valid;
+    type Observed = Observed;
+    type Plan = Plan;
+    type Applied = Applied;
+    type Error = Error;
+
+    const NAME: &'static str = "gitsecretsync";
+
+    fn suspended(&self, object: &GitSecretSync) -> bool {
+        object.spec.suspend
+    }
+
+    fn validate(&self, object: &GitSecretSync) -> Result<Valid, Error> {
+        let (namespace, _) = names(object);
+        let spec = &object.spec;
+        let broken = spec.violations(&namespace);
+        if !broken.is_empty() {
+            return Err(Error::Invalid(broken));
+        }
+        let globs = |texts: &[String]| texts.iter().map(|text| Glob::new(text)).collect::<Vec<_>>();
+        let include = if spec.include.is_empty() {
+            vec![Glob::new("**/*.yaml"), Glob::new("**/*.yml")]
+        } else {
+            globs(&spec.include)
+        };
+        let destination = Destination {
+            own: namespace,
+            target: spec.target_namespace.clone(),
+            anywhere: spec.service_account_name.is_some(),
+        };
+        Ok(Valid { include, exclude: globs(&spec.exclude), destination })
+    }
+
+    async fn observe(&self, object: &GitSecretSync, valid: &Valid) -> Result<Observed, Error> {
+        let (namespace, name) = names(object);
+        let owner = Owner { kind: Kind::GitSecretSync, namespace, name };
+        self.context.secrets.refer(&owner, &source::secret_names(object));
+        let Some(memory) = self.memory(object) else { return Ok(Observed::Settled) };
+        let identities = source::identities(&self.context, object).await?;
+        let source = source::of(&self.context, object, self.git.local).await?;
+        let Some(source) = source else { return Ok(Observed::Settled) };
+        let (revision, files) = self.read(object, valid, source, &memory, &identities).await?;
+        Ok(Observed::Commit(Box::new(Looked { revision, files, identities, memory })))
+    }
+
+    fn decide(&self, object: &GitSecretSync, valid: &Valid, observed: Observed) -> Result<Plan, Error> {
+        let Observed::Commit(looked) = observed else { return Ok(Plan::Settled) };
+        let Looked { revision, files, identities, memory } = *looked;
+        let opener = Opener {
+            identities: &identities,
+            secret: object.spec.decryption.secret_ref.as_ref().map(|secret| secret.name.as_str()),
+            mac: object.spec.mac_check,
+            destination: &valid.destination,
+            memory: &memory,
+        };
+        let result = opener.open(files, status::inventory(object));
+        self.context.metrics.files_decrypted.inc_by(result.decrypted);
+        Ok(Plan::Apply { revision, result: Box::new(result) })
+    }
+
+    async fn apply(&self, object: &GitSecretSync, _: &Valid, plan: Plan) -> Result<Applied, Error> {
+        match plan {
+            Plan::Settled => Ok(Applied::Settled),
+            Plan::Apply { revision, result } => {
+                apply::apply(&self.context, &self.git.accounts, object, revision, *result).await
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        object: &GitSecretSync,
+        outcome: Result<&Applied, &Error>,
+        now: Timestamp,
+    ) -> Report {
+        let mut report = Report::status(&status::of(object, outcome, now));
+        let applied = outcome.ok().or_else(|| outcome.err().and_then(Error::applied));
+        if let Some(Applied::Looked(done)) = applied {
+            if done.created + done.updated + done.deleted > 0 {
+                report = report.telling(Event::normal("ReconciliationSucceeded", done.to_string()));
+            }
+            for warning in &done.warnings {
+                report = report.telling(Event::warning("MacMismatch", warning));
+            }
+        }
+        match outcome {
+            // The next look is when the interval says; a failure may be over sooner.
+            Ok(_) | Err(Error::Files { .. }) => match duration::parse(&object.spec.interval) {
+                Some(interval) => report.again_in(until_due(&object.uid().unwrap_or_default(), interval, now)),
+                None => report,
+            },
+            Err(_) => report,
+        }
+    }
+
+    fn forget(&self, namespace: Option<&str>, name: &str) {
+        let namespace = namespace.unwrap_or_default();
+        let owner = Owner { kind: Kind::GitSecretSync, namespace: namespace.to_owned(), name: name.to_owned() };
+        self.context.secrets.refer(&owner, &[]);
+        self.memories().remove(&(namespace.to_owned(), name.to_owned()));
+    }
+}
+
+impl Syncer {
+    /// What is remembered of the object, or nothing when this process sees it for the first time and
+    /// finds everything as its status says: then there is nothing to look at until it is due.
+    fn memory(&self, object: &GitSecretSync) -> Option<Arc<Memory>> {
+        let mut memories = self.memories();
+        let known = memories.get(&names(object)).cloned();
+        let memory = known.clone().unwrap_or_default();
+        memories.insert(names(object), Arc::clone(&memory));
+        let settled = known.is_none() && status::is_current(object) && self.is_intact(object);
+        (!settled).then_some(memory)
+    }
+
+    /// Whether every Secret of the inventory is as it was written.
+    fn is_intact(&self, object: &GitSecretSync) -> bool {
+        status::inventory(object).iter().all(|entry| self.is_recorded(entry))
+    }
+
+    fn is_recorded(&self, entry: &InventoryEntry) -> bool {
+        let (namespace, name) = status::place(entry);
+        let known = self.context.secrets.known(namespace, name);
+        known.is_some_and(|known| is_entry(entry, &known))
+    }
+
+    /// Fetches, and reads what has to be read. Blocks a thread of its own.
+    async fn read(
+        &self,
+        object: &GitSecretSync,
+        valid: &Valid,
+        source: Source,
+        memory: &Arc<Memory>,
+        identities: &Identities,
+    ) -> Result<(String, Vec<File>), Error> {
+        let mut keys = identities.recipients();
+        keys.sort_unstable();
+        let settled: BTreeSet<_> = self.settled(object);
+        let (cache, memory) = (self.git.cache.clone(), Arc::clone(memory));
+        let path = object.spec.path.clone();
+        let (include, exclude) = (valid.include.clone(), valid.exclude.clone());
+        let salt = salt(object);
+        let read = tokio::task::spawn_blocking(move || -> Result<_, repo::Error> {
+            let fetched = cache.mirror(source.remote)?.fetch(&source.reference)?;
+            let tree = fetched.commit.files();
+            let below = path.trim_start_matches("./").trim_matches('/').to_owned();
+            let mut selected = tree.list(&below)?;
+            selected.retain(|file| {
+                let inner = file.path.strip_prefix(&below).unwrap_or(&file.path).trim_start_matches('/');
+                include.iter().any(|glob| glob.matches(inner))
+                    && !exclude.iter().any(|glob| glob.matches(inner))
+            });
+            let blobs: BTreeSet<ObjectId> = selected.iter().map(|file| file.id).collect();
+            memory.retain(&keys, |blob| blobs.contains(blob));
+            let mut files = Vec::with_capacity(selected.len());
+            for file in selected {
+                let hash = salt.hash(file.id);
+                let content = if settled.contains(&(file.path.clone(), hash)) {
+                    Content::Settled
+                } else if let Some(known) = memory.of(file.id, &keys) {
+                    known
+                } else {
+                    Content::Bytes(tree.read(file.id)?)
+                };
+                files.push(File { path: file.path, blob: file.id, content });
+            }
+            let name = fetched.name.unwrap_or_default();
+            let name = name.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/").to_owned();
+            let name = if name.is_empty() { name } else { format!("{name}@") };
+            Ok((format!("{name}sha1:{}", fetched.commit.id), files))
+        });
+        read.await.map_err(|_| Error::Interrupted)?.map_err(Error::Git)
+    }
+
+    /// The files, with the hash of their source, all of whose Secrets are as they were written.
+    fn settled(&self, object: &GitSecretSync) -> BTreeSet<(String, String)> {
+        let mut files: BTreeMap<&str, (bool, &str)> = BTreeMap::new();
+        for entry in status::inventory(object) {
+            let state = files.entry(&entry.file).or_insert((true, &entry.source));
+            state.0 &= state.1 == entry.source && self.is_recorded(entry);
+        }
+        let settled = files.into_iter().filter(|(_, (settled, _))| *settled);
+        settled.map(|(file, (_, source))| (file.to_owned(), source.to_owned())).collect()
+    }
+
+    fn memories(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Arc<Memory>>> {
+        // Every change is one call, so a panic elsewhere leaves it sound.
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether `known` is the Secret of `entry`, unchanged since.
+fn is_entry(entry: &InventoryEntry, known: &Known) -> bool {
+    entry.uid == known.uid && entry.resource_version == known.resource_version
+}
+
+/// What, besides the file, decides what its Secrets look like.
+struct Salt(String);
+
+fn salt(object: &GitSecretSync) -> Salt {
+    let spec = &object.spec;
+    let settings = serde_json::json!([
+        object.uid(),
+        spec.target_namespace,
+        spec.service_account_name,
+        spec.mac_check,
+        spec.conflict == Conflict::Fail,
+    ]);
+    Salt(settings.to_string())
+}
+
+impl Salt {
+    /// The hash of the file's content, as stored, and of the settings.
+    fn hash(&self, blob: ObjectId) -> String {
+        Hash::of("GitSecretSync").and(&self.0).and(blob.to_string()).finish()
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { revision, created, updated, deleted, .. } = self;
+        write!(f, "Applied revision: {revision}: {created} Secrets created, {updated} changed, {deleted} deleted")
+    }
+}

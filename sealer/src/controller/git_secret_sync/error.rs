@@ -1,0 +1,170 @@
+//! Why the files of a GitSecretSync are not Secrets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reconcile::{Class, Classify};
+use sealer_api::Violation;
+use sealer_core::sops::age;
+
+use super::Applied;
+use super::files::{Cause, Failure};
+use crate::request;
+
+/// How many files a message names; the others are counted.
+const NAMED: usize = 3;
+
+/// Why the files of a GitSecretSync are not Secrets.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The object breaks its own rules.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Violation>),
+    /// The repository is not the one that may be read.
+    #[error("`{field}` {problem}")]
+    Source {
+        /// The field to change.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+        /// Who can help.
+        class: Class,
+    },
+    /// The repository could not be read.
+    #[error("could not read the Git repository")]
+    Git(#[from] repo::Error),
+    /// Reading the repository took a thread down.
+    #[error("reading the Git repository was interrupted")]
+    Interrupted,
+    /// An object that is referred to could not be read.
+    #[error("could not read {kind} `{name}` of `{field}`")]
+    Read {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The field that names it.
+        field: &'static str,
+        /// Why.
+        source: request::Error,
+    },
+    /// A Secret that is referred to is not there.
+    #[error("Secret `{name}` of `{field}` does not exist")]
+    Missing {
+        /// Its name.
+        name: String,
+        /// The field that names it.
+        field: &'static str,
+    },
+    /// A Secret that is referred to lacks something.
+    #[error("Secret `{name}` of `{field}` {problem}")]
+    Unfit {
+        /// Its name.
+        name: String,
+        /// The field that names it.
+        field: &'static str,
+        /// What it lacks.
+        problem: &'static str,
+    },
+    /// A key is no key.
+    #[error("`{entry}` of Secret `{name}` cannot be used")]
+    Identity {
+        /// The name of the Secret.
+        name: String,
+        /// The key of the entry.
+        entry: String,
+        /// Why.
+        source: age::Error,
+    },
+    /// The ServiceAccount cannot act.
+    #[error("could not act as ServiceAccount `{name}` of `spec.serviceAccountName`")]
+    Account {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: request::Error,
+    },
+    /// Some files or Secrets failed; the others were applied.
+    #[error("{}", summary(.failures))]
+    Files {
+        /// What failed, by file.
+        failures: BTreeMap<String, Failure>,
+        /// What was done all the same.
+        applied: Box<Applied>,
+    },
+}
+
+impl Error {
+    /// What was done in spite of the error.
+    pub(super) fn applied(&self) -> Option<&Applied> {
+        match self {
+            Self::Files { applied, .. } => Some(applied),
+            _ => None,
+        }
+    }
+}
+
+impl Classify for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Invalid(_) => Class::Stalled,
+            Self::Source { class, .. } => *class,
+            Self::Git(error) => match error.class() {
+                repo::Class::Transient => Class::Transient,
+                repo::Class::Waiting => Class::Waiting,
+                repo::Class::Stalled => Class::Stalled,
+            },
+            Self::Interrupted => Class::Transient,
+            Self::Read { source, .. } => source.class(),
+            Self::Account { source, .. } if source.is_not_found() => Class::Waiting,
+            Self::Account { source, .. } => source.class(),
+            Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } | Self::Files { .. } => {
+                Class::Waiting
+            }
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "InvalidSpec",
+            Self::Source { .. } | Self::Git(_) | Self::Interrupted | Self::Read { .. } => "SourceFailed",
+            Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => "KeysUnusable",
+            Self::Account { .. } => "AccountFailed",
+            Self::Files { failures, .. } => {
+                let written = failures.values().all(|failure| failure.cause == Cause::Secret);
+                if written { "ApplyFailed" } else { "DecryptionFailed" }
+            }
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Git(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Missing { name, .. } => Some(format!("create Secret `{name}` in the GitSecretSync's namespace")),
+            Self::Account { source, .. } if source.is_not_found() => {
+                Some("create the ServiceAccount and bind it to a role that may write Secrets".to_owned())
+            }
+            Self::Account { .. } => Some("grant `create` on `serviceaccounts/token` to the daemon".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+fn list(violations: &[Violation]) -> String {
+    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn summary(failures: &BTreeMap<String, Failure>) -> String {
+    let named = failures.iter().take(NAMED);
+    let mut text: Vec<_> = named.map(|(file, failure)| format!("`{file}`: {}", failure.message)).collect();
+    if failures.len() > NAMED {
+        text.push(format!("and {} more", failures.len() - NAMED));
+    }
+    text.join("; ")
+}

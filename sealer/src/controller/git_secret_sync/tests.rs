@@ -1,0 +1,291 @@
+//! Promises about GitSecretSyncs, on an embedded API and a local repository.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use http::Method;
+use jiff::Timestamp;
+use sealer_core::sops::age::{Identities, Recipient};
+use sealer_core::sops::cipher::Cipher;
+use sealer_core::sops::selector::Selector;
+use sealer_core::sops::yaml::{Options, encrypt};
+use serde_json::{Value, json};
+
+use crate::testbed::{Bed, Running};
+
+const V: &str = "signet.dev/v1alpha1";
+const K: &str = "GitSecretSync";
+const KEY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+
+/// A bare repository with one branch.
+struct Repository {
+    work: PathBuf,
+    url: String,
+}
+
+impl Repository {
+    fn new(bed: &Bed) -> Self {
+        let (bare, work) = (bed.dir.path().join("bare.git"), bed.dir.path().join("work"));
+        git(bed.dir.path(), &["init", "-q", "--bare", "-b", "main", bare.to_str().unwrap()]);
+        git(bed.dir.path(), &["clone", "-q", bare.to_str().unwrap(), work.to_str().unwrap()]);
+        Self { work, url: format!("file://{}", bare.display()) }
+    }
+
+    /// Commits and pushes `files`; no content deletes.
+    fn push(&self, files: &[(&str, Option<&str>)]) {
+        for (path, content) in files {
+            let path = self.work.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match content {
+                Some(content) => std::fs::write(path, content).unwrap(),
+                None => std::fs::remove_file(path).unwrap(),
+            }
+        }
+        git(&self.work, &["add", "-A"]);
+        git(&self.work, &["commit", "-q", "--allow-empty", "-m", "change"]);
+        git(&self.work, &["push", "-q", "origin", "HEAD:main"]);
+    }
+}
+
+fn git(dir: &std::path::Path, args: &[&str]) {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
+    let ran = Command::new("git").current_dir(dir).args(identity).args(args).output().unwrap();
+    assert!(ran.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// The identity and its public half.
+fn keys() -> (String, Recipient) {
+    let identity = age_identity();
+    let recipients = Identities::parse(&identity.clone().into()).unwrap().recipients();
+    (identity, Recipient::parse(&recipients[0]).unwrap())
+}
+
+fn age_identity() -> String {
+    KEY.to_owned()
+}
+
+fn sops(name: &str, value: &str) -> String {
+    sops_as(name, value, Cipher::default())
+}
+
+fn sops_as(name: &str, value: &str, cipher: Cipher) -> String {
+    let plain = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\nstringData:\n  password: {value}\n");
+    encrypted(&plain, cipher)
+}
+
+fn encrypted(plain: &str, cipher: Cipher) -> String {
+    let options = Options {
+        recipients: vec![keys().1],
+        selector: Selector::encrypted_regex("^(data|stringData)$").unwrap(),
+        mac_only_encrypted: false,
+        cipher,
+        now: "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap(),
+    };
+    encrypt(plain, &options, &mut rand::rng()).unwrap().text
+}
+
+async fn sync(bed: &Bed, repository: &Repository, spec: Value) {
+    bed.create(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "age"},
+        "stringData": {"identity.agekey": keys().0, "other": "ignored"},
+    }))
+    .await;
+    let mut manifest = json!({
+        "apiVersion": V, "kind": K, "metadata": {"name": "sync"},
+        "spec": {
+            "git": {"url": repository.url}, "path": "./secrets", "interval": "1h",
+            "decryption": {"provider": "sops", "secretRef": {"name": "age"}},
+        },
+    });
+    for (key, value) in spec.as_object().unwrap() {
+        manifest["spec"][key] = value.clone();
+    }
+    bed.create(manifest).await;
+}
+
+async fn ask(bed: &Bed, when: &str) {
+    let asked = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": when}}});
+    bed.patch(V, K, "sync", asked).await;
+    let api = bed.api(V, K);
+    let when = when.to_owned();
+    bed.until("an answer", || async {
+        let object = api.get("sync").await.unwrap();
+        (object.data["status"]["lastHandledReconcileAt"] == *when).then_some(())
+    })
+    .await;
+}
+
+async fn ready(bed: &Bed, status: &str, words: &str) -> kube::api::DynamicObject {
+    bed.condition((V, K, "sync"), ("Ready", status, words)).await
+}
+
+async fn is_gone(bed: &Bed, name: &str) -> bool {
+    bed.secrets().get_opt(name).await.unwrap().is_none()
+}
+
+fn decrypted(daemon: &Running) -> u64 {
+    daemon.metric("signet_sops_files_decrypted_total")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_become_secrets_and_go_with_them() {
+    let (bed, plain) = (Bed::new().await, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n");
+    let repository = Repository::new(&bed);
+    repository.push(&[
+        ("secrets/a.yaml", Some(&sops("a", "one"))),
+        ("secrets/deep/b.yaml", Some(&sops("b", "two"))),
+        ("secrets/plain.yaml", Some(plain)),
+        ("elsewhere/c.yaml", Some(&sops("c", "three"))),
+    ]);
+    let daemon = bed.start();
+    sync(&bed, &repository, json!({})).await;
+    bed.value("a", "password", "one").await;
+    let secret = bed.value("b", "password", "two").await;
+    assert_eq!(secret.metadata.owner_references.unwrap()[0].kind, K);
+    let object = ready(&bed, "True", "Applied revision: main@sha1:").await;
+    assert_eq!(object.data["status"]["inventory"]["entries"].as_array().unwrap().len(), 2);
+    assert!(is_gone(&bed, "c").await);
+    assert_eq!(decrypted(&daemon), 2);
+
+    // What changed is decrypted, and nothing else.
+    repository.push(&[("secrets/a.yaml", Some(&sops("a", "uno"))), ("secrets/deep/b.yaml", None)]);
+    ask(&bed, "1").await;
+    bed.value("a", "password", "uno").await;
+    assert!(is_gone(&bed, "b").await);
+    assert_eq!(decrypted(&daemon), 3);
+    let object = ready(&bed, "True", "").await;
+    assert_eq!(object.data["status"]["inventory"]["entries"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_decrypts_nothing_writes_nothing_and_drift_is_repaired() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("secrets/a.yaml", Some(&sops("a", "one")))]);
+    let daemon = bed.start();
+    sync(&bed, &repository, json!({})).await;
+    ready(&bed, "True", "").await;
+    drop(daemon);
+    bed.effects();
+
+    let daemon = bed.start();
+    daemon.reconciled(&bed, "gitsecretsync", 1).await;
+    let keys = |path: &str| path.ends_with("/secrets/sealed-secrets-key1");
+    let effects = bed.effects();
+    assert!(effects.iter().all(|(method, path)| method == Method::GET && keys(path)), "{effects:?}");
+    ask(&bed, "1").await;
+    assert_eq!(decrypted(&daemon), 0);
+
+    bed.patch("v1", "Secret", "a", json!({"stringData": {"password": "oops"}})).await;
+    bed.value("a", "password", "one").await;
+    bed.delete("v1", "Secret", "a").await;
+    bed.value("a", "password", "one").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_file_is_named_and_what_it_gave_before_stays() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("secrets/a.yaml", Some(&sops("a", "one"))), ("secrets/z.yaml", Some(&sops("z", "gone")))]);
+    let _daemon = bed.start();
+    sync(&bed, &repository, json!({})).await;
+    ready(&bed, "True", "").await;
+    let tampered = sops("a", "two").replace("name: a", "name: a\n  labels: {x: y}");
+    #[rustfmt::skip]
+    let cases = [
+        // content                                                     words
+        (tampered,                                                     "`secrets/a.yaml`: MAC mismatch"),
+        ("a: [1".to_owned(),                                           "`secrets/a.yaml`: "),
+        (sops("a", "x").replace("enc: |", "enc: |\n            x"),    "`secrets/a.yaml`: "),
+        (encrypted("apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: other}\nstringData: {k: v}\n", Cipher::default()),
+                                                                       "`metadata.namespace` is `other`, not the GitSecretSync's own"),
+        (sops("b", "hunter2"),                                         "Secret `b` is in `secrets/a.yaml` too"),
+    ];
+    for (round, (content, words)) in cases.iter().enumerate() {
+        // Among good files, one of which is new and one of which is gone.
+        let good = format!("good{round}");
+        repository.push(&[
+            ("secrets/a.yaml", Some(content)),
+            ("secrets/b.yaml", Some(&sops("b", "hunter2"))),
+            (&format!("secrets/{good}.yaml"), Some(&sops(&good, "new"))),
+        ]);
+        ask(&bed, &format!("{round}")).await;
+        let object = ready(&bed, "False", words).await;
+        assert!(!object.data["status"].to_string().contains("hunter2"));
+        bed.value(&good, "password", "new").await;
+        bed.value("a", "password", "one").await;
+    }
+    bed.event("sync", "DecryptionFailed").await;
+    repository.push(&[("secrets/a.yaml", Some(&sops("a", "fixed"))), ("secrets/z.yaml", None)]);
+    ask(&bed, "fixed").await;
+    ready(&bed, "True", "").await;
+    bed.value("a", "password", "fixed").await;
+    assert!(is_gone(&bed, "z").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_secret_fails_alone_and_adoption_must_be_asked_for() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("secrets/a.yaml", Some(&sops("a", "ours"))), ("secrets/b.yaml", Some(&sops("b", "two")))]);
+    bed.create(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"password": "theirs"},
+    }))
+    .await;
+    let _daemon = bed.start();
+    sync(&bed, &repository, json!({})).await;
+    ready(&bed, "False", "Secret `a` may not be written: the Secret exists already and is not ours").await;
+    bed.event("sync", "ApplyFailed").await;
+    bed.value("b", "password", "two").await;
+    bed.value("a", "password", "theirs").await;
+    bed.patch(V, K, "sync", json!({"spec": {"conflict": "Adopt"}})).await;
+    bed.value("a", "password", "ours").await;
+    ready(&bed, "True", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_keys_are_named_and_awaited() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("secrets/a.yaml", Some(&sops_as("a", "one", Cipher::ChaCha20Poly1305)))]);
+    let _daemon = bed.start();
+    let elsewhere = json!({"decryption": {"provider": "sops", "secretRef": {"name": "late"}}});
+    sync(&bed, &repository, elsewhere).await;
+    ready(&bed, "False", "Secret `late` of `spec.decryption.secretRef` does not exist; create Secret `late`").await;
+    bed.event("sync", "KeysUnusable").await;
+    let secret = |key: &str, text: &str| {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "late"}, "stringData": {key: text}})
+    };
+    bed.create(secret("x.agekey", "AGE-SECRET-KEY-1")).await;
+    let object = ready(&bed, "False", "`x.agekey` of Secret `late` cannot be used: line 1 of the age identities").await;
+    assert!(!object.data["status"].to_string().contains("AGE-SECRET-KEY-1\""));
+    bed.patch("v1", "Secret", "late", json!({"stringData": {"x.agekey": keys().0}})).await;
+    // Its value went through the native cipher.
+    bed.value("a", "password", "one").await;
+    ready(&bed, "True", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_told_and_awaited() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("secrets/a.yaml", Some(&sops("a", "one")))]);
+    let _daemon = bed.start();
+    #[rustfmt::skip]
+    let cases = [
+        (json!({"git": {"url": repository.url, "ref": {"branch": "none"}}}),       "branch `none` does not exist"),
+        (json!({"git": {"url": "ftp://example.com/x"}}),                           "`ftp` repositories are not supported"),
+        (json!({"git": {"url": repository.url, "secretRef": {"name": "none"}}}),   "Secret `none` of `spec.git.secretRef` does not exist"),
+        (json!({"git": {"url": repository.url, "ref": {"semver": "1.x"}}}),        "`spec.git.ref` has a `semver` range"),
+        (json!({"serviceAccountName": "writer"}),                                  "could not act as ServiceAccount `writer`"),
+    ];
+    sync(&bed, &repository, json!({})).await;
+    bed.value("a", "password", "one").await;
+    for (spec, words) in cases {
+        let reset = json!({"spec": {"git": {"url": repository.url, "ref": null, "secretRef": null}, "serviceAccountName": null}});
+        bed.patch(V, K, "sync", reset).await;
+        bed.patch(V, K, "sync", json!({"spec": spec})).await;
+        ready(&bed, "False", words).await;
+        bed.value("a", "password", "one").await;
+    }
+}
