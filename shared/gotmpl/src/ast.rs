@@ -85,7 +85,6 @@ pub(crate) enum Kind {
 pub(crate) struct Number {
     pub(crate) text: String,
     pub(crate) int: Option<i64>,
-    pub(crate) uint: Option<u64>,
     pub(crate) float: Option<f64>,
 }
 

@@ -4,11 +4,13 @@ use crate::{
     compare,
     exec::{Fault, Scope},
     function::{Function, Parameter},
-    print,
-    value::{List, Text, Type, Value},
+    print, sprig,
+    value::{Text, Type, Value},
 };
 
 mod escape;
+
+pub(crate) use escape::percent_encode;
 
 use Parameter::{Any, Text as AText};
 
@@ -83,6 +85,8 @@ fn flat(scope: &mut Scope, arguments: &[Value]) -> Result<Vec<u8>, Fault> {
     print::sprint(scope, &shown)
 }
 
+const OUT_OF_RANGE: &str = "reflect: slice index out of range";
+
 fn index(item: &Value, indexes: &[Value]) -> Answer {
     if item.is_nil() {
         return Err("index of untyped nil".into());
@@ -94,11 +98,11 @@ fn index(item: &Value, indexes: &[Value]) -> Answer {
             Value::String(text) => {
                 let at = position(index, text.len())?;
                 let byte = text.as_bytes().get(at).copied();
-                Value::Uint8(byte.ok_or_else(|| out_of_range(at, text.len()))?)
+                Value::Uint8(byte.ok_or(OUT_OF_RANGE)?)
             }
             Value::List(list) => {
                 let at = position(index, list.len())?;
-                list.get(at).cloned().ok_or_else(|| out_of_range(at, list.len()))?
+                list.get(at).cloned().ok_or(OUT_OF_RANGE)?
             }
             Value::Map(map) => {
                 let key = key(index, map.key_type())?;
@@ -108,10 +112,6 @@ fn index(item: &Value, indexes: &[Value]) -> Answer {
         };
     }
     Ok(item)
-}
-
-fn out_of_range(at: usize, length: usize) -> Fault {
-    format!("reflect: slice index out of range: {at} of {length}").into()
 }
 
 /// An index as a key of a map that is declared to have keys of this type.
@@ -157,39 +157,20 @@ fn position(index: &Value, most: usize) -> Result<usize, Fault> {
         .ok_or_else(|| format!("index out of range: {number}").into())
 }
 
+/// Go's `slice` for strings and sprig's, which takes its place, for lists.
 fn slice(scope: &mut Scope, item: &Value, indexes: &[Value]) -> Answer {
-    let (length, is_text) = match item {
-        Value::Nil => return Err("slice of untyped nil".into()),
-        _ if indexes.len() > 3 => {
-            return Err(format!("too many slice indexes: {}", indexes.len()).into());
-        }
-        Value::String(_) if indexes.len() == 3 => {
-            return Err("cannot 3-index slice a string".into());
-        }
-        Value::String(text) => (text.len(), true),
-        Value::List(list) => (list.len(), false),
-        other => return Err(format!("can't slice item of type {}", other.type_of()).into()),
-    };
-    let mut bounds = [0, length, length];
+    let Value::String(text) = item else { return sprig::slice(scope, item, indexes) };
+    if indexes.len() > 2 {
+        return Err("cannot 3-index slice a string".into());
+    }
+    let mut bounds = [0, text.len()];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
-        *bound = position(index, length)?;
+        *bound = position(index, text.len())?;
     }
-    for pair in bounds.windows(2) {
-        if pair[0] > pair[1] {
-            return Err(format!("invalid slice index: {} > {}", pair[0], pair[1]).into());
-        }
-    }
-    let part = bounds[0]..bounds[1];
-    if is_text {
-        scope.spend_bytes(part.len())?;
-    } else {
-        scope.spend_items(part.len())?;
-    }
-    Ok(match item {
-        Value::String(text) => text.as_bytes()[part].to_vec().into(),
-        Value::List(list) => List::of(list.element_type().clone(), list[part].to_vec()).into(),
-        _ => Value::Nil,
-    })
+    let part = text.as_bytes().get(bounds[0]..bounds[1]);
+    let part = part.ok_or_else(|| format!("invalid slice index: {} > {}", bounds[0], bounds[1]))?;
+    scope.spend_bytes(part.len())?;
+    Ok(part.to_vec().into())
 }
 
 fn length(item: &Value) -> Answer {

@@ -93,7 +93,7 @@ enum Flow {
     Continue,
 }
 
-type Outcome<T> = Result<T, Box<Error>>;
+type Outcome<T> = Result<T, Error>;
 
 impl<'t> Machine<'t> {
     pub(crate) fn new(source: Source<'t>, limits: Limits) -> Self {
@@ -104,7 +104,7 @@ impl<'t> Machine<'t> {
         let source = self.source;
         let Some(root) = source.templates.get(source.name) else { return Ok(Vec::new()) };
         let dot = Slot::from(data.clone()).unboxed();
-        self.execute(source.name, root, &dot).map_err(|error| *error)?;
+        self.execute(source.name, root, &dot)?;
         Ok(std::mem::take(&mut *self.out))
     }
 
@@ -329,12 +329,12 @@ impl<'t> Machine<'t> {
         self.scope.spend(steps).map_err(|fault| self.fault(frame, fault))
     }
 
-    fn error(&self, frame: &Frame<'t>, reason: impl Into<String>) -> Box<Error> {
+    fn error(&self, frame: &Frame<'t>, reason: impl Into<String>) -> Error {
         self.fault(frame, Fault::Reason(reason.into()))
     }
 
     /// What went wrong, at the part of the template that is current.
-    fn fault(&self, frame: &Frame<'t>, fault: Fault) -> Box<Error> {
+    fn fault(&self, frame: &Frame<'t>, fault: Fault) -> Error {
         let (position, context) = match frame.at {
             At::List(list) => (list.position, list.to_string()),
             At::Node(node) => (node.position(), node.to_string()),
@@ -350,10 +350,10 @@ impl<'t> Machine<'t> {
             template: frame.template.into(),
             context,
         });
-        Box::new(match fault {
+        match fault {
             Fault::Reason(reason) => Error::Render { place, reason },
             Fault::Limit(limit) => Error::Limit { place, limit },
-        })
+        }
     }
 }
 

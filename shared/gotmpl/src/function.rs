@@ -51,6 +51,27 @@ impl Functions {
         self
     }
 
+    /// The names of these functions, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let known = KNOWN
+            .keys()
+            .copied()
+            .filter(|name| !self.removed.iter().any(|removed| removed == name));
+        let mut names: Vec<&str> = known.chain(self.added.keys().map(String::as_str)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Why a name that is no function is none.
+    pub(crate) fn explain(name: &str) -> &'static str {
+        if sprig::IMPURE.contains(&name) {
+            "; templates here use no clock, environment, network or randomness"
+        } else {
+            ""
+        }
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<Callable> {
         if let Some(body) = self.added.get(name) {
             return Some(Callable::Added(Arc::clone(body)));
@@ -63,7 +84,7 @@ impl Functions {
 }
 
 static KNOWN: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let all = sprig::functions().chain(builtin::FUNCTIONS.iter());
+    let all = sprig::functions().chain(builtin::FUNCTIONS);
     all.map(|function| (function.name, function)).collect()
 });
 
@@ -115,18 +136,15 @@ pub(crate) enum Parameter {
     Bool,
     Float,
     Int,
-    Int64,
     Text,
     /// `map[string]interface {}`.
     Dict,
-    /// `[]interface {}`.
-    List,
 }
 
 impl Parameter {
     /// Whether nothing will do.
     pub(crate) fn takes_nil(self) -> bool {
-        matches!(self, Self::Any | Self::Dict | Self::List)
+        matches!(self, Self::Any | Self::Dict)
     }
 
     pub(crate) fn takes(self, value: &Value) -> bool {
@@ -135,12 +153,10 @@ impl Parameter {
             | (Self::Bool, Value::Bool(_))
             | (Self::Float, Value::Float(_))
             | (Self::Int, Value::Int(_))
-            | (Self::Int64, Value::Int64(_))
             | (Self::Text, Value::String(_)) => true,
             (Self::Dict, Value::Map(map)) => {
                 *map.key_type() == Type::String && *map.element_type() == Type::Any
             }
-            (Self::List, Value::List(list)) => *list.element_type() == Type::Any,
             _ => false,
         }
     }
@@ -153,10 +169,8 @@ impl fmt::Display for Parameter {
             Self::Bool => "bool",
             Self::Float => "float64",
             Self::Int => "int",
-            Self::Int64 => "int64",
             Self::Text => "string",
             Self::Dict => "map[string]interface {}",
-            Self::List => "[]interface {}",
         })
     }
 }

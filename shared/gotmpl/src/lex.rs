@@ -5,74 +5,9 @@
 
 use crate::quote;
 
-/// What a token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sort {
-    Error,
-    Bool,
-    Char,
-    CharConstant,
-    Complex,
-    Assign,
-    Declare,
-    End,
-    Field,
-    Identifier,
-    LeftDelimiter,
-    LeftParen,
-    Number,
-    Pipe,
-    RawString,
-    RightDelimiter,
-    RightParen,
-    Space,
-    String,
-    Text,
-    Variable,
-    Keyword(Keyword),
-}
+mod token;
 
-/// The words that a template cannot use as names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keyword {
-    Block,
-    Break,
-    Continue,
-    Dot,
-    Define,
-    Else,
-    End,
-    If,
-    Nil,
-    Range,
-    Template,
-    With,
-}
-
-/// A token: what it is, where, and its text (of an error, the message).
-#[derive(Debug, Clone)]
-pub(crate) struct Token<'t> {
-    pub(crate) sort: Sort,
-    pub(crate) position: usize,
-    pub(crate) line: usize,
-    pub(crate) text: std::borrow::Cow<'t, str>,
-}
-
-impl Token<'_> {
-    /// How an error message speaks of the token.
-    pub(crate) fn describe(&self) -> String {
-        match self.sort {
-            Sort::End => "EOF".into(),
-            Sort::Error => self.text.to_string(),
-            Sort::Keyword(_) => format!("<{}>", self.text),
-            _ if self.text.len() > 10 => {
-                let head: String = self.text.chars().take(10).collect();
-                format!("{}...", quote::double(head.as_bytes()))
-            }
-            _ => quote::double(self.text.as_bytes()),
-        }
-    }
-}
+pub(crate) use token::{Keyword, Sort, Token};
 
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 const LEFT: &str = "{{";
@@ -186,7 +121,7 @@ impl<'t> Lexer<'t> {
             '`' => self.raw()?,
             '$' => self.name(Sort::Variable)?,
             '.' if self.peek().is_some_and(|next| !next.is_ascii_digit()) => {
-                self.name(Sort::Field)?
+                self.name(Sort::Field)?;
             }
             '.' | '+' | '-' | '0'..='9' => self.number()?,
             _ if is_alphanumeric(next) => self.word()?,
@@ -200,7 +135,10 @@ impl<'t> Lexer<'t> {
             }
             '!'..='~' => self.emit(Sort::Char),
             _ => {
-                return Err(format!("unrecognized character in action: {}", code_point(Some(next))));
+                return Err(format!(
+                    "unrecognized character in action: {}",
+                    code_point(Some(next))
+                ));
             }
         }
         Ok(())

@@ -5,9 +5,9 @@
 //! ```
 //! use gotmpl::{Limits, Map, Template, Value};
 //!
-//! let template = Template::parse("greeting", "{{ range .names }}hello {{ . | printf "%s!" }}\n{{ end }}")?;
+//! let template = Template::parse("greeting", "{{ range .names }}hello {{ . | title }}\n{{ end }}")?;
 //! let names = Map::new().with("names", vec!["ada".to_owned(), "grace".to_owned()]);
-//! assert_eq!(template.render(&Value::from(names), &Limits::default())?, "hello ada!\nhello grace!\n");
+//! assert_eq!(template.render(&Value::from(names), &Limits::default())?, "hello Ada\nhello Grace\n");
 //! # Ok::<(), gotmpl::Error>(())
 //! ```
 //!

@@ -28,11 +28,11 @@ pub(crate) fn constant(token: &Token<'_>) -> Result<Number, String> {
     }
     let quoted = || quote::double(text.as_bytes());
     let int = parse_int(text, 0);
-    let uint = if int == Some(0) { Some(0) } else { parse_uint(text, 0) };
+    let uint = parse_uint(text, 0);
     if int.is_some() || uint.is_some() {
         #[expect(clippy::cast_precision_loss, reason = "Go rounds here as well")]
         let float = int.map(|int| int as f64).or_else(|| uint.map(|uint| uint as f64));
-        return Ok(Number { text: text.into(), int, uint, float });
+        return Ok(Number { text: text.into(), int, float });
     }
     let Some(float) = parse_float(text) else {
         return Err(format!("illegal number syntax: {}", quoted()));
@@ -40,23 +40,13 @@ pub(crate) fn constant(token: &Token<'_>) -> Result<Number, String> {
     if !text.contains(['.', 'e', 'E', 'p', 'P']) {
         return Err(format!("integer overflow: {}", quoted()));
     }
-    Ok(Number {
-        text: text.into(),
-        int: exact_int(float),
-        uint: exact_uint(float),
-        float: Some(float),
-    })
+    Ok(Number { text: text.into(), int: exact_int(float), float: Some(float) })
 }
 
 fn whole(text: &str, code: i64) -> Number {
     #[expect(clippy::cast_precision_loss, reason = "a code point is far below 2^53")]
     let float = code as f64;
-    Number {
-        text: text.into(),
-        int: Some(code),
-        uint: u64::try_from(code).ok(),
-        float: Some(float),
-    }
+    Number { text: text.into(), int: Some(code), float: Some(float) }
 }
 
 /// Go's `strconv.ParseInt` to 64 bits; base 0 reads prefixes and underscores.
@@ -116,21 +106,11 @@ pub(crate) fn underscores_separate_digits(text: &str) -> bool {
 
 #[expect(
     clippy::cast_possible_truncation,
+    clippy::float_cmp,
     clippy::cast_precision_loss,
     reason = "the round trip is the check"
 )]
 fn exact_int(float: f64) -> Option<i64> {
     let int = float as i64;
     (float < 9.3e18 && int as f64 == float).then_some(int)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "the round trip is the check"
-)]
-fn exact_uint(float: f64) -> Option<u64> {
-    let uint = float as u64;
-    (float < 1.9e19 && uint as f64 == float).then_some(uint)
 }

@@ -297,6 +297,3 @@ impl<'t> Parser<'t> {
 
 mod pipeline;
 mod tokens;
-
-#[cfg(test)]
-mod tests;

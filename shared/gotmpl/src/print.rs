@@ -217,7 +217,9 @@ impl<'p> Printer<'p> {
                 hexadecimal.push_str(if index > 0 { " " } else { "" });
                 hexadecimal.push_str(prefix);
             }
-            hexadecimal += &if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
+            let digits = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
+            hexadecimal
+                .extend([byte >> 4, byte & 15].map(|digit| char::from(digits[usize::from(digit)])));
         }
         self.padded(hexadecimal.as_bytes())
     }
@@ -251,6 +253,3 @@ impl<'p> Printer<'p> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -42,16 +42,20 @@ pub(super) fn js(text: &[u8], scope: &mut Scope) -> Answer {
 }
 
 pub(super) fn url(text: &[u8], scope: &mut Scope) -> Answer {
-    let mut out = String::with_capacity(text.len());
-    for byte in text {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(*byte))
-            }
-            b' ' => out.push('+'),
-            _ => write!(out, "%{byte:02X}").expect("writing to a string cannot fail"),
-        }
-    }
+    let out = percent_encode(text, b"-_.~ ").replace(' ', "+");
     scope.spend_bytes(out.len())?;
     Ok(Value::from(out))
+}
+
+/// Percent-encodes all but letters, digits and what is `safe`.
+pub(crate) fn percent_encode(text: &[u8], safe: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text {
+        if byte.is_ascii_alphanumeric() || safe.contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+    out
 }

@@ -190,16 +190,13 @@ fn literal(kind: &Kind, parameter: Parameter) -> Result<Value, Option<&'static s
         (Parameter::Bool, Kind::Bool(value)) => Ok(Value::Bool(*value)),
         (Parameter::Text, Kind::Text { value, .. }) => Ok(value.clone()),
         (Parameter::Int, Kind::Number(number)) => number.int.map(Value::Int).ok_or(Some("integer")),
-        (Parameter::Int64, Kind::Number(number)) => {
-            number.int.map(Value::Int64).ok_or(Some("integer"))
-        }
         (Parameter::Float, Kind::Number(number)) => {
             number.float.map(Value::Float).ok_or(Some("float"))
         }
         (Parameter::Bool, _) => Err(Some("bool")),
         (Parameter::Text, _) => Err(Some("string")),
-        (Parameter::Int | Parameter::Int64, _) => Err(Some("integer")),
+        (Parameter::Int, _) => Err(Some("integer")),
         (Parameter::Float, _) => Err(Some("float")),
-        (Parameter::Any | Parameter::Dict | Parameter::List, _) => Err(None),
+        (Parameter::Any | Parameter::Dict, _) => Err(None),
     }
 }

@@ -132,7 +132,7 @@ impl<'t> Machine<'t> {
         }
     }
 
-    fn undefined(&self, frame: &Frame<'t>, name: &str) -> Box<Error> {
+    fn undefined(&self, frame: &Frame<'t>, name: &str) -> Error {
         self.error(frame, format!("undefined variable: {name}"))
     }
 

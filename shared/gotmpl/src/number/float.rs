@@ -11,22 +11,22 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
         "nan" if unsigned.len() == text.len() => return Some(f64::NAN),
         _ => {}
     }
+    let plain = without_underscores(text)?;
+    let (text, unsigned) = (&*plain, plain.trim_start_matches(['+', '-']));
     if let Some(digits) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
-        let plain = without_underscores(text, digits)?;
-        return hexadecimal(&plain).map(|magnitude| sign * magnitude);
+        return hexadecimal(digits).map(|magnitude| sign * magnitude);
     }
-    // Go takes underscores in hexadecimal floats only.
     let plain =
         unsigned.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     let value: f64 = if plain { text.parse().ok()? } else { return None };
     value.is_finite().then_some(value)
 }
 
-fn without_underscores(text: &str, digits: &str) -> Option<String> {
-    if digits.contains('_') && !underscores_separate_digits(text) {
+fn without_underscores(text: &str) -> Option<String> {
+    if text.contains('_') && !underscores_separate_digits(text) {
         return None;
     }
-    Some(digits.replace('_', ""))
+    Some(text.replace('_', ""))
 }
 
 /// Hexadecimal digits, perhaps with a point, and a binary exponent that must be there.

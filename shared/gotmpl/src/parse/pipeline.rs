@@ -3,6 +3,7 @@
 use super::{Keyword, Outcome, Parser, Pipe, Sort};
 use crate::{
     ast::{Command, Kind, Operand, Variable},
+    function::Functions,
     number, quote,
     value::Value,
 };
@@ -173,12 +174,11 @@ impl Parser<'_> {
     }
 
     fn function(&mut self, name: &str) -> Outcome<Kind> {
-        match self.functions.find(name) {
-            Some(callable) => Ok(Kind::Function { name: name.to_owned(), callable }),
-            None => {
-                Err(self.error(format!("function {} not defined", quote::double(name.as_bytes()))))
-            }
-        }
+        let Some(callable) = self.functions.find(name) else {
+            let (quoted, why) = (quote::double(name.as_bytes()), Functions::explain(name));
+            return Err(self.error(format!("function {quoted} not defined{why}")));
+        };
+        Ok(Kind::Function { name: name.to_owned(), callable })
     }
 
     fn variable(&mut self, name: &str) -> Outcome<Kind> {

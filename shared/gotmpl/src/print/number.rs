@@ -88,7 +88,7 @@ impl Printer<'_> {
             .and_then(char::from_u32)
             .filter(|shown| quote::is_printable(*shown));
         if let Some(shown) = shown.filter(|_| self.flags.sharp) {
-            text.push_str(&format!(" '{shown}'"));
+            text.extend([' ', '\'', shown, '\'']);
         }
         self.padded_with_spaces(text.as_bytes())
     }

@@ -101,7 +101,17 @@ impl Map {
 
     /// An empty `map[string]interface {}` that `set` can change.
     pub(crate) fn open() -> Self {
-        Self { key: Type::String, element: Type::Any, entries: Entries::Open(Arc::default()) }
+        Self::open_of(Type::String, Type::Any)
+    }
+
+    /// An empty map of these types that `set` can change.
+    pub(crate) fn open_of(key: Type, element: Type) -> Self {
+        Self { key, element, entries: Entries::Open(Arc::default()) }
+    }
+
+    /// Whether `set` can change this map.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.entries, Entries::Open(_))
     }
 
     /// Inserts into a map that a template made; false if the map is the caller's.

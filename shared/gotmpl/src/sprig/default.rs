@@ -1,0 +1,20 @@
+//! Defaults and choices.
+
+use crate::{
+    function::{
+        Function,
+        Parameter::{Any, Bool, Text},
+    },
+    value::Value,
+};
+
+#[rustfmt::skip]
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("all", &[], |_, a| Ok(a.iter().all(Value::is_true).into())).rest(Any),
+    Function::new("any", &[], |_, a| Ok(a.iter().any(Value::is_true).into())).rest(Any),
+    Function::new("coalesce", &[], |_, a| Ok(a.iter().find(|value| value.is_true()).cloned().unwrap_or_default())).rest(Any),
+    Function::new("default", &[Any], |_, a| Ok(a.get(1).filter(|given| given.is_true()).unwrap_or(&a[0]).clone())).rest(Any),
+    Function::new("empty", &[Any], |_, a| Ok((!a[0].is_true()).into())),
+    Function::new("fail", &[Text], |_, a| Err(String::from_utf8_lossy(super::text(&a[0])).into_owned().into())),
+    Function::new("ternary", &[Any, Any, Bool], |_, a| Ok(if a[2].is_true() { a[0].clone() } else { a[1].clone() })),
+];
