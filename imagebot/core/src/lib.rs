@@ -9,7 +9,10 @@
 //! forge, and when, is the daemon's business.
 
 pub mod hook;
+pub mod message;
+pub mod plan;
 pub mod policy;
+pub mod proposal;
 pub mod reference;
 pub mod setter;
 pub mod tags;

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use super::Image;
 
 /// A Kubernetes object as a file describes it. Fields that the file does not have are empty.
+///
+/// The order of the fields is Flux's, which is how its templates sort objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectIdentifier {
     /// `apiVersion`
     pub api_version: String,
     /// `kind`
     pub kind: String,
-    /// `metadata.namespace`
-    pub namespace: String,
     /// `metadata.name`
     pub name: String,
+    /// `metadata.namespace`
+    pub namespace: String,
 }
 
 /// A value that was set.
