@@ -4,14 +4,15 @@
 //! its text says what we wrote:
 //!
 //! ```text
-//! <!-- imagebot:{"v":1,"hash":"…","change":"…","automation":"namespace/name"} -->
+//! <!-- imagebot:{"automation":"namespace/name","change":"…","hash":"…","v":1} -->
 //! ```
 //!
 //! `hash` is of title and text, so that a text that people improved is left alone until ours
 //! changes. `change` is of what is proposed, so that a request that people closed is not opened
 //! again until something newer is proposed.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::setter::change::Changes;
@@ -29,7 +30,7 @@ pub struct Proposal {
 }
 
 /// What a pull request says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Marker {
     v: u32,
     hash: String,
@@ -117,15 +118,15 @@ pub fn branch(namespace: &str, name: &str) -> String {
         return branch;
     }
     let hash = &hex(Sha256::digest(format!("{namespace}/{name}")).as_slice())[..10];
-    let end = branch.floor_char_boundary(BRANCH_MAX - hash.len() - 1);
-    format!("{}-{hash}", branch[..end].trim_end_matches(['-', '.']))
+    let kept = cut(&branch, BRANCH_MAX - hash.len() - 1);
+    format!("{}-{hash}", kept.trim_end_matches(['-', '.']))
 }
 
 impl Proposal {
     /// The pull request for `content`.
     pub fn new(content: &Content<'_>) -> Self {
         let title = content.title.lines().next().unwrap_or_default().trim();
-        let title = title[..title.floor_char_boundary(TITLE_MAX)].to_owned();
+        let title = cut(title, TITLE_MAX).to_owned();
         let text = body::write(content.text, content.changes);
         let marker = Marker {
             v: 1,
@@ -133,7 +134,8 @@ impl Proposal {
             change: change(content.changes),
             automation: format!("{}/{}", content.namespace, content.name),
         };
-        let json = serde_json::to_string(&marker).expect("a struct of strings is JSON");
+        let Marker { v, hash, change, automation } = &marker;
+        let json = json!({ "v": v, "hash": hash, "change": change, "automation": automation });
         Self { title, body: format!("{text}\n{OPEN}{json}{CLOSE}\n"), marker }
     }
 
@@ -207,6 +209,15 @@ fn change(changes: &Changes) -> String {
         }
     }
     hex(hash.finalize().as_slice())
+}
+
+/// The longest start of `text` of at most `most` bytes.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn hex(bytes: &[u8]) -> String {

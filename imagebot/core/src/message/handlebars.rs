@@ -230,14 +230,14 @@ fn merged(changes: &Changes, object: fn(&ObjectIdentifier, &[&Change]) -> Value)
 
 fn changed(object: &ObjectIdentifier, changes: &[&Change]) -> Value {
     let changes: Vec<_> = changes.iter().copied().map(change).collect();
-    described(object, "Changes", json!(changes))
+    described(object, "Changes", &json!(changes))
 }
 
 fn updated(object: &ObjectIdentifier, changes: &[&Change]) -> Value {
-    described(object, "Images", images(changes.iter().copied()))
+    described(object, "Images", &images(changes.iter().copied()))
 }
 
-fn described(object: &ObjectIdentifier, name: &str, list: Value) -> Value {
+fn described(object: &ObjectIdentifier, name: &str, list: &Value) -> Value {
     json!({
         "APIVersion": object.api_version,
         "Kind": object.kind,

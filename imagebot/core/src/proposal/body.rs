@@ -19,12 +19,12 @@ pub(super) fn write(text: &str, changes: &Changes) -> String {
     // A marker in the author's text would be taken for ours.
     let text = text.replace("<!--", "&lt;!--");
     let room = TEXT_MAX - table.len();
-    let end = text.floor_char_boundary(room.saturating_sub(2));
-    let cut = if end < text.len() { "…" } else { "" };
+    let shown = super::cut(&text, room.saturating_sub(8));
+    let more = if shown.len() < text.len() { "…" } else { "" };
     match (text.is_empty(), table.is_empty()) {
         (true, _) => table,
-        (false, true) => format!("{}{cut}\n", &text[..end]),
-        (false, false) => format!("{}{cut}\n\n{table}", &text[..end]),
+        (false, true) => format!("{shown}{more}\n"),
+        (false, false) => format!("{shown}{more}\n\n{table}"),
     }
 }
 
