@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use ::yaml::{
     Document, Node, Problem, Schema,
     edit::Edit,
+    resolve::Resolved,
     tree::{Comment, Entry, Item, Mapping, Sequence, Value},
 };
 
@@ -31,6 +32,10 @@ const ALIASED_VALUES_MAX: usize = 100_000;
 pub(super) trait Visitor {
     /// What should stand for the value `leaf`, if something else.
     fn value(&mut self, path: &Path, leaf: Leaf) -> Result<Option<New>, value::Error>;
+
+    /// Whether a block scalar at `path` that ends with the file, in the middle of a line, still
+    /// does so afterwards. What follows it gives it a line break.
+    fn keeps_cut_off(&self, path: &Path) -> bool;
 
     /// What should follow the `#` of a comment, if something else.
     ///
@@ -175,13 +180,26 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
 
     /// What the visitor makes of a scalar, unless it is null or empty.
     fn visit(&mut self, node: &Node<'_>, path: &Path) -> Result<Option<New>, Error> {
-        let Some(resolved) = node.resolve(Schema::GoYaml3)? else { return Ok(None) };
+        let Some(mut resolved) = node.resolve(Schema::GoYaml3)? else { return Ok(None) };
+        if let Resolved::Str(text) = &mut resolved
+            && self.is_cut_off(node)
+            && self.visitor.keeps_cut_off(path)
+        {
+            *text = text.strip_suffix('\n').unwrap_or(text);
+        }
         let placed = |source| Error::Value { path: path.display(), line: node.line, source };
         let Some(leaf) = Leaf::of(resolved).map_err(placed)? else { return Ok(None) };
         if leaf.bytes.expose().is_empty() {
             return Ok(None);
         }
         self.visitor.value(path, leaf).map_err(placed)
+    }
+
+    /// Whether a block scalar ends with the file, in the middle of a line: Go sees no line break
+    /// there, and its MAC has none.
+    fn is_cut_off(&self, node: &Node<'_>) -> bool {
+        node.scalar().is_some_and(|scalar| scalar.style.is_block())
+            && node.span.end == self.source.len()
     }
 
     fn mapping(
@@ -324,7 +342,6 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
 
 /// A key's text; sops takes no other keys.
 fn key<'n>(node: &'n Node<'_>) -> Result<&'n str, Error> {
-    use ::yaml::resolve::Resolved;
     let text = node.as_str().ok_or_else(|| {
         let problem = Problem::ComplexKey;
         ::yaml::Error { line: node.line, column: node.column, problem }

@@ -252,6 +252,10 @@ impl<R: CryptoRng> Visitor for Encryption<'_, R> {
         Ok(Some(New::Sealed(leaf.encrypt(&self.engine, path, self.rng))))
     }
 
+    fn keeps_cut_off(&self, path: &Path) -> bool {
+        self.selector.selects(path)
+    }
+
     fn comment(&mut self, paths: &[Path], text: &str) -> Option<String> {
         let path = paths.first().filter(|path| self.selector.selects(path))?;
         Some(Leaf::comment(text).encrypt(&self.engine, path, self.rng))
@@ -274,6 +278,10 @@ impl Visitor for Decryption<'_> {
         let opened = Leaf::decrypt(text, &self.engine, path)?;
         self.mac.add(&opened, true);
         Ok(Some(New::Clear(opened)))
+    }
+
+    fn keeps_cut_off(&self, _: &Path) -> bool {
+        true
     }
 
     /// A comment that does not open stays as it is: it is outside the MAC anyway, and people

@@ -119,7 +119,8 @@ fn clear(leaf: &Leaf) -> String {
         (Kind::Int | Kind::Time, Some(text)) => text.to_owned(),
         (Kind::Bool, _) => leaf.as_bool().unwrap_or_default().to_string(),
         (Kind::Float, Some(text)) => value::float_text(text).unwrap_or_default(),
-        (_, Some(text)) if edit::is_plain(text) => text.to_owned(),
+        // Go does not take a question mark in `{…}` without quotes.
+        (_, Some(text)) if edit::is_plain(text) && !text.contains('?') => text.to_owned(),
         (_, Some(text)) => edit::double_quoted(text),
         (_, None) => format!("!!binary {}", BASE64_STANDARD.encode(leaf.bytes.expose())),
     }
