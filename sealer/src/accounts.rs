@@ -68,7 +68,8 @@ impl Accounts {
             request::send(&self.client, Method::POST, &path, body, Wanted::Everything).await?;
         let mut theirs = config.clone();
         // Nothing of our own login may go along: a client certificate would win over the token.
-        theirs.auth_info = AuthInfo { token: Some(granted.status.token.into()), ..AuthInfo::default() };
+        theirs.auth_info =
+            AuthInfo { token: Some(granted.status.token.into()), ..AuthInfo::default() };
         Ok(Client::try_from(theirs)?)
     }
 }

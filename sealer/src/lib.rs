@@ -17,8 +17,8 @@ use reconcile::process::{self, Process};
 use reconcile::{Core, Tasks};
 use repo::Cache;
 
-use crate::args::{Args, Controller};
 use crate::accounts::Accounts;
+use crate::args::{Args, Controller};
 use crate::controller::git_secret_sync::Git;
 use crate::controller::{Context, git_secret_sync, sealed_secret, sealing_key};
 use crate::keys::Keys;

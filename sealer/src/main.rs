@@ -1,12 +1,11 @@
 //! The daemon that turns sealed, SOPS-encrypted and externally stored values into Kubernetes Secrets.
 
-use std::error::Error as StdError;
 use std::iter;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use sealer::args::Args;
-use sealer::{Error, run};
+use sealer::run;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,7 +18,7 @@ async fn main() -> ExitCode {
     }
 }
 
-fn causes(error: &Error) -> String {
-    let causes = iter::successors(Some(error as &dyn StdError), |error| error.source());
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

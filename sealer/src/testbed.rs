@@ -94,7 +94,8 @@ impl Bed {
         let cache = format!("--cache-dir={}", cache.display());
         let local = format!("--local={}", self.dir.path().display());
         let typed = ["sealer", &cache, &local].into_iter().chain(flags.iter().copied());
-        let daemon = Daemon::new(&core, Args::try_parse_from(typed).unwrap(), "default", None).unwrap();
+        let daemon =
+            Daemon::new(&core, Args::try_parse_from(typed).unwrap(), "default", None).unwrap();
         let mut tasks = Tasks::default();
         daemon.always(&mut tasks);
         daemon.leading(&mut tasks);

@@ -174,7 +174,12 @@ impl Reconciler for Syncer {
         Ok(Observed::Commit(Box::new(Looked { revision, files, identities, memory })))
     }
 
-    fn decide(&self, object: &GitSecretSync, valid: &Valid, observed: Observed) -> Result<Plan, Error> {
+    fn decide(
+        &self,
+        object: &GitSecretSync,
+        valid: &Valid,
+        observed: Observed,
+    ) -> Result<Plan, Error> {
         let Observed::Commit(looked) = observed else { return Ok(Plan::Settled) };
         let Looked { revision, files, identities, memory } = *looked;
         let opener = Opener {
@@ -217,7 +222,9 @@ impl Reconciler for Syncer {
         match outcome {
             // The next look is when the interval says; a failure may be over sooner.
             Ok(_) | Err(Error::Files { .. }) => match duration::parse(&object.spec.interval) {
-                Some(interval) => report.again_in(until_due(&object.uid().unwrap_or_default(), interval, now)),
+                Some(interval) => {
+                    report.again_in(until_due(&object.uid().unwrap_or_default(), interval, now))
+                }
                 None => report,
             },
             Err(_) => report,
@@ -226,7 +233,11 @@ impl Reconciler for Syncer {
 
     fn forget(&self, namespace: Option<&str>, name: &str) {
         let namespace = namespace.unwrap_or_default();
-        let owner = Owner { kind: Kind::GitSecretSync, namespace: namespace.to_owned(), name: name.to_owned() };
+        let owner = Owner {
+            kind: Kind::GitSecretSync,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
         self.context.secrets.refer(&owner, &[]);
         self.memories().remove(&(namespace.to_owned(), name.to_owned()));
     }
@@ -277,7 +288,8 @@ impl Syncer {
             let below = path.trim_start_matches("./").trim_matches('/').to_owned();
             let mut selected = tree.list(&below)?;
             selected.retain(|file| {
-                let inner = file.path.strip_prefix(&below).unwrap_or(&file.path).trim_start_matches('/');
+                let inner =
+                    file.path.strip_prefix(&below).unwrap_or(&file.path).trim_start_matches('/');
                 include.iter().any(|glob| glob.matches(inner))
                     && !exclude.iter().any(|glob| glob.matches(inner))
             });
@@ -296,7 +308,8 @@ impl Syncer {
                 files.push(File { path: file.path, blob: file.id, content });
             }
             let name = fetched.name.unwrap_or_default();
-            let name = name.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/").to_owned();
+            let name =
+                name.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/").to_owned();
             let name = if name.is_empty() { name } else { format!("{name}@") };
             Ok((format!("{name}sha1:{}", fetched.commit.id), files))
         });
@@ -350,6 +363,9 @@ impl Salt {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { revision, created, updated, deleted, .. } = self;
-        write!(f, "Applied revision: {revision}: {created} Secrets created, {updated} changed, {deleted} deleted")
+        write!(
+            f,
+            "Applied revision: {revision}: {created} Secrets created, {updated} changed, {deleted} deleted"
+        )
     }
 }

@@ -179,7 +179,8 @@ impl Reconciler for Unsealer {
         let us = object.uid().unwrap_or_default();
         let Write { desired, secret: seen, pristine, renewed, keys } = write;
         let (adopts, made) = (false, None);
-        let intent = Intent { rules: Rules::Sealed, us: &us, seen, pristine, renewed, adopts, made };
+        let intent =
+            Intent { rules: Rules::Sealed, us: &us, seen, pristine, renewed, adopts, made };
         let (outcome, known) = self
             .context
             .secrets

@@ -70,7 +70,8 @@ impl Writer<'_> {
     /// What was applied before and is no longer wanted. While a file cannot be read, nobody knows.
     fn gone(&self, wanted: &BTreeMap<(String, String), Wanted>) -> Vec<InventoryEntry> {
         let is_kept = |id: &str| self.outcome.entries.iter().any(|entry| entry.id == id);
-        let is_wanted = |id: &str| wanted.keys().any(|(namespace, name)| status::id(namespace, name) == id);
+        let is_wanted =
+            |id: &str| wanted.keys().any(|(namespace, name)| status::id(namespace, name) == id);
         let missing = self.before.iter().filter(|(id, _)| !is_kept(id) && !is_wanted(id));
         missing.map(|(_, entry)| (*entry).clone()).collect()
     }
@@ -123,9 +124,10 @@ impl Writer<'_> {
             let labels = desired.metadata.labels.get_or_insert_default();
             labels.extend(owner::labels(&own, &sync));
         }
-        let seen = self.seen(namespace, name, before).await.map_err(|source| {
-            write::Error::Request { name: name.to_owned(), source }
-        })?;
+        let seen = self
+            .seen(namespace, name, before)
+            .await
+            .map_err(|source| write::Error::Request { name: name.to_owned(), source })?;
         let adopts = match self.object.spec.conflict {
             Conflict::Fail => false,
             Conflict::Adopt => !seen.as_ref().is_some_and(is_of_a_tool),
@@ -134,7 +136,9 @@ impl Writer<'_> {
         let intent = Intent {
             rules: Rules::Owner,
             us: self.object.metadata.uid.as_deref().unwrap_or_default(),
-            pristine: before.zip(seen.as_ref()).is_some_and(|(entry, known)| is_entry(entry, known)),
+            pristine: before
+                .zip(seen.as_ref())
+                .is_some_and(|(entry, known)| is_entry(entry, known)),
             renewed: before.is_none_or(|entry| entry.source != source),
             made: before.map(|entry| entry.uid.as_str()),
             adopts,
@@ -172,7 +176,9 @@ impl Writer<'_> {
             let (namespace, name) = status::place(&entry);
             let us = self.object.uid().unwrap_or_default();
             let deleted = match self.secrets.look_up(namespace, name).await {
-                Ok(seen) => self.secrets.delete(&us, &entry.uid, (namespace, name), seen.as_ref()).await,
+                Ok(seen) => {
+                    self.secrets.delete(&us, &entry.uid, (namespace, name), seen.as_ref()).await
+                }
                 Err(source) => Err(write::Error::Request { name: name.to_owned(), source }),
             };
             match deleted {
@@ -211,7 +217,8 @@ impl Writer<'_> {
 }
 
 fn failure(error: &write::Error) -> Failure {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let causes =
+        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     let mut message = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     if let Some(remedy) = error.remedy() {
         message.push_str("; ");

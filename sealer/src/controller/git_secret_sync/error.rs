@@ -118,16 +118,19 @@ impl Classify for Error {
             Self::Read { source, .. } => source.class(),
             Self::Account { source, .. } if source.is_not_found() => Class::Waiting,
             Self::Account { source, .. } => source.class(),
-            Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } | Self::Files { .. } => {
-                Class::Waiting
-            }
+            Self::Missing { .. }
+            | Self::Unfit { .. }
+            | Self::Identity { .. }
+            | Self::Files { .. } => Class::Waiting,
         }
     }
 
     fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "InvalidSpec",
-            Self::Source { .. } | Self::Git(_) | Self::Interrupted | Self::Read { .. } => "SourceFailed",
+            Self::Source { .. } | Self::Git(_) | Self::Interrupted | Self::Read { .. } => {
+                "SourceFailed"
+            }
             Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => "KeysUnusable",
             Self::Account { .. } => "AccountFailed",
             Self::Files { failures, .. } => {
@@ -146,11 +149,15 @@ impl Classify for Error {
 
     fn remedy(&self) -> Option<String> {
         match self {
-            Self::Missing { name, .. } => Some(format!("create Secret `{name}` in the GitSecretSync's namespace")),
-            Self::Account { source, .. } if source.is_not_found() => {
-                Some("create the ServiceAccount and bind it to a role that may write Secrets".to_owned())
+            Self::Missing { name, .. } => {
+                Some(format!("create Secret `{name}` in the GitSecretSync's namespace"))
             }
-            Self::Account { .. } => Some("grant `create` on `serviceaccounts/token` to the daemon".to_owned()),
+            Self::Account { source, .. } if source.is_not_found() => Some(
+                "create the ServiceAccount and bind it to a role that may write Secrets".to_owned(),
+            ),
+            Self::Account { .. } => {
+                Some("grant `create` on `serviceaccounts/token` to the daemon".to_owned())
+            }
             _ => None,
         }
     }
@@ -162,7 +169,8 @@ fn list(violations: &[Violation]) -> String {
 
 fn summary(failures: &BTreeMap<String, Failure>) -> String {
     let named = failures.iter().take(NAMED);
-    let mut text: Vec<_> = named.map(|(file, failure)| format!("`{file}`: {}", failure.message)).collect();
+    let mut text: Vec<_> =
+        named.map(|(file, failure)| format!("`{file}`: {}", failure.message)).collect();
     if failures.len() > NAMED {
         text.push(format!("and {} more", failures.len() - NAMED));
     }

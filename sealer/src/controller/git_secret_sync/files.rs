@@ -116,7 +116,9 @@ impl Memory {
     pub(super) fn retain(&self, keys: &[String], blobs: impl Fn(&ObjectId) -> bool) {
         let mut remembered = self.lock();
         if remembered.keys != keys {
-            remembered.blobs.retain(|_, failure| failure.as_ref().is_none_or(|failure| failure.cause != Cause::Keys));
+            remembered.blobs.retain(|_, failure| {
+                failure.as_ref().is_none_or(|failure| failure.cause != Cause::Keys)
+            });
             remembered.keys = keys.to_vec();
         }
         remembered.blobs.retain(|blob, _| blobs(blob));
@@ -154,7 +156,9 @@ impl Opener<'_> {
         for file in files {
             match file.content {
                 Content::Settled => {
-                    result.kept.extend(inventory.iter().filter(|entry| entry.file == file.path).cloned());
+                    result
+                        .kept
+                        .extend(inventory.iter().filter(|entry| entry.file == file.path).cloned());
                 }
                 Content::Nothing => {}
                 Content::Failed(failure) => drop(result.failures.insert(file.path, failure)),
@@ -171,11 +175,17 @@ impl Opener<'_> {
         result
     }
 
-    fn secrets(&self, file: &File, bytes: &[u8], result: &mut Yield) -> Result<Vec<Desired>, Failure> {
+    fn secrets(
+        &self,
+        file: &File,
+        bytes: &[u8],
+        result: &mut Yield,
+    ) -> Result<Vec<Desired>, Failure> {
         if bytes.len() > LARGEST {
             return Err(told("is larger than 5 MiB; split it"));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| told("is not UTF-8; exclude it or convert it"))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| told("is not UTF-8; exclude it or convert it"))?;
         if !sops::is_encrypted(text).map_err(|error| self.explain(&error))? {
             return Ok(Vec::new());
         }
@@ -183,8 +193,12 @@ impl Opener<'_> {
         result.decrypted += 1;
         // A parser's error could quote what was decrypted.
         let documents = decrypted.documents();
-        let documents = documents.map_err(|_| told("is not YAML any more once it is decrypted; encrypt it again"))?;
-        let secrets = documents.iter().enumerate().filter(|(_, document)| object::is_secret(document.expose()));
+        let documents = documents
+            .map_err(|_| told("is not YAML any more once it is decrypted; encrypt it again"))?;
+        let secrets = documents
+            .iter()
+            .enumerate()
+            .filter(|(_, document)| object::is_secret(document.expose()));
         let made = secrets.map(|(index, document)| {
             let made = object::secret(document.expose(), self.destination);
             made.map_err(|error| told(format!("document {}: {error}", index + 1)))
@@ -214,13 +228,23 @@ impl Opener<'_> {
 
     /// The failure with its remedy.
     fn explain(&self, error: &sops::Error) -> Failure {
-        let keys = matches!(error, sops::Error::Age(age::Error::NoIdentities { .. } | age::Error::NoMatch { .. }));
+        let keys = matches!(
+            error,
+            sops::Error::Age(age::Error::NoIdentities { .. } | age::Error::NoMatch { .. })
+        );
         let remedy = match (error, self.secret) {
-            (sops::Error::Mac(_), _) => "; restore the file, or encrypt it again with `sops` or `sealctl encrypt`".to_owned(),
-            (_, Some(secret)) if keys => {
-                format!("; add an identity to Secret `{secret}` under a key that ends in `.agekey`, or run `sops updatekeys`")
+            (sops::Error::Mac(_), _) => {
+                "; restore the file, or encrypt it again with `sops` or `sealctl encrypt`"
+                    .to_owned()
             }
-            (_, None) if keys => "; name a Secret with age identities in `spec.decryption.secretRef`".to_owned(),
+            (_, Some(secret)) if keys => {
+                format!(
+                    "; add an identity to Secret `{secret}` under a key that ends in `.agekey`, or run `sops updatekeys`"
+                )
+            }
+            (_, None) if keys => {
+                "; name a Secret with age identities in `spec.decryption.secretRef`".to_owned()
+            }
             _ => String::new(),
         };
         let cause = if keys { Cause::Keys } else { Cause::File };
@@ -239,7 +263,8 @@ fn place(secrets: Vec<Desired>, file: &File, result: &mut Yield) {
             result.kept.iter().find(|entry| entry.id == id).map(|entry| entry.file.clone())
         });
         if let Some(other) = taken {
-            let message = format!("Secret `{}` is in `{other}` too; remove it from one of them", at.1);
+            let message =
+                format!("Secret `{}` is in `{other}` too; remove it from one of them", at.1);
             result.failures.insert(file.path.clone(), told(message));
             continue;
         }

@@ -58,7 +58,9 @@ pub(super) fn secret(document: &Value, destination: &Destination) -> Result<Desi
     let immutable = match top.get("immutable") {
         None | Some(Value::Null) => None,
         Some(Value::Bool(immutable)) => Some(*immutable),
-        Some(_) => return Err(Error::Field { field: "immutable".into(), expected: "true or false" }),
+        Some(_) => {
+            return Err(Error::Field { field: "immutable".into(), expected: "true or false" });
+        }
     };
     Ok(Desired {
         metadata: ObjectMeta {
@@ -173,7 +175,8 @@ mod tests {
     #[test]
     fn string_data_wins_over_data() {
         let made = secret(&document(None), &destination(None, false)).unwrap();
-        let data: Vec<_> = made.data.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
+        let data: Vec<_> =
+            made.data.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
         assert_eq!(data, [("one", &b"1"[..]), ("two", b"zwei")]);
     }
 

@@ -56,48 +56,73 @@ pub(super) async fn of(
     local: bool,
 ) -> Result<Option<Source>, Error> {
     let namespace = object.namespace().unwrap_or_default();
-    let (url, reference, secret, fields, fallback) = match (&object.spec.git, &object.spec.source_ref) {
-        (Some(git), _) => (git.url.clone(), git.reference.clone(), git.secret_ref.clone(), INLINE, "main"),
-        (None, Some(source)) => {
-            let spec = repository(context, &namespace, source).await?.spec;
-            if spec.suspend {
-                return Ok(None);
+    let (url, reference, secret, fields, fallback) =
+        match (&object.spec.git, &object.spec.source_ref) {
+            (Some(git), _) => {
+                (git.url.clone(), git.reference.clone(), git.secret_ref.clone(), INLINE, "main")
             }
-            if spec.proxy_secret_ref.is_some() {
-                return Err(wrong("spec.proxySecretRef of the GitRepository", "is not supported yet: leave it out"));
+            (None, Some(source)) => {
+                let spec = repository(context, &namespace, source).await?.spec;
+                if spec.suspend {
+                    return Ok(None);
+                }
+                if spec.proxy_secret_ref.is_some() {
+                    return Err(wrong(
+                        "spec.proxySecretRef of the GitRepository",
+                        "is not supported yet: leave it out",
+                    ));
+                }
+                if spec.provider.is_some_and(|provider| provider != "generic") {
+                    return Err(wrong(
+                        "spec.provider of the GitRepository",
+                        "must be `generic`: put a token into its Secret",
+                    ));
+                }
+                (spec.url, spec.reference, spec.secret_ref, REFERRED, "master")
             }
-            if spec.provider.is_some_and(|provider| provider != "generic") {
-                return Err(wrong("spec.provider of the GitRepository", "must be `generic`: put a token into its Secret"));
-            }
-            (spec.url, spec.reference, spec.secret_ref, REFERRED, "master")
-        }
-        (None, None) => return Err(wrong("spec.git", "is missing")),
-    };
+            (None, None) => return Err(wrong("spec.git", "is missing")),
+        };
     let mut remote = Remote::parse(&url)?;
     if remote.url.as_str().starts_with("file:") && !local {
-        return Err(wrong(fields.url, "is a file URL, which only `--local` may use: give an `https` URL"));
+        return Err(wrong(
+            fields.url,
+            "is a file URL, which only `--local` may use: give an `https` URL",
+        ));
     }
     if let Some(secret) = &secret {
-        log_in(&mut remote, &read(context, &namespace, secret, fields.secret).await?, secret, &fields)?;
+        log_in(
+            &mut remote,
+            &read(context, &namespace, secret, fields.secret).await?,
+            secret,
+            &fields,
+        )?;
     }
     // The author wrote `http://` beside a login; Flux sends it, and clusters rely on that.
     remote.clear_text = ClearText::Allow;
-    remote.timeouts.operation = duration::parse(&object.spec.timeout).unwrap_or(Duration::from_secs(60));
+    remote.timeouts.operation =
+        duration::parse(&object.spec.timeout).unwrap_or(Duration::from_secs(60));
     let reference = revision(&reference.unwrap_or_default(), fallback, &fields)?;
     Ok(Some(Source { remote, reference }))
 }
 
 /// The age identities of `spec.decryption.secretRef`.
-pub(super) async fn identities(context: &Context, object: &GitSecretSync) -> Result<Identities, Error> {
+pub(super) async fn identities(
+    context: &Context,
+    object: &GitSecretSync,
+) -> Result<Identities, Error> {
     const FIELD: &str = "spec.decryption.secretRef";
-    let mut identities = Identities::parse(&Plaintext::new(Vec::new())).expect("nothing holds no bad line");
+    let mut identities =
+        Identities::parse(&Plaintext::new(Vec::new())).expect("nothing holds no bad line");
     let Some(secret) = &object.spec.decryption.secret_ref else { return Ok(identities) };
     let namespace = object.namespace().unwrap_or_default();
     let entries = read(context, &namespace, secret, FIELD).await?;
     for (entry, text) in entries.iter().filter(|(entry, _)| entry.ends_with(AGE)) {
         let name = || secret.name.clone();
-        let parsed = Identities::parse(text)
-            .map_err(|source| Error::Identity { name: name(), entry: entry.clone(), source })?;
+        let parsed = Identities::parse(text).map_err(|source| Error::Identity {
+            name: name(),
+            entry: entry.clone(),
+            source,
+        })?;
         identities.extend(parsed);
     }
     if identities.is_empty() {
@@ -121,7 +146,10 @@ async fn repository(
     })?;
     found.ok_or_else(|| Error::Source {
         field: "spec.sourceRef",
-        problem: format!("names the GitRepository `{}`, which does not exist: create it, or use `spec.git`", source.name),
+        problem: format!(
+            "names the GitRepository `{}`, which does not exist: create it, or use `spec.git`",
+            source.name
+        ),
         class: Class::Waiting,
     })
 }
@@ -134,7 +162,8 @@ async fn read(
 ) -> Result<BTreeMap<String, Plaintext>, Error> {
     let name = || secret.name.clone();
     let contents = context.secrets.read(namespace, &secret.name).await;
-    let contents = contents.map_err(|source| Error::Read { kind: "Secret", name: name(), field, source })?;
+    let contents =
+        contents.map_err(|source| Error::Read { kind: "Secret", name: name(), field, source })?;
     contents.map(|contents| contents.data).ok_or_else(|| Error::Missing { name: name(), field })
 }
 
@@ -150,8 +179,10 @@ fn log_in(
     if let Some(token) = bytes("bearerToken") {
         remote.credentials = Credentials::Bearer(repo::Secret::new(token));
     } else if let Some(password) = bytes("password") {
-        let username = bytes("username").ok_or_else(|| unfit("has a `password` without a `username`"))?;
-        let username = std::str::from_utf8(username).map_err(|_| unfit("has a `username` that is not text"))?;
+        let username =
+            bytes("username").ok_or_else(|| unfit("has a `password` without a `username`"))?;
+        let username = std::str::from_utf8(username)
+            .map_err(|_| unfit("has a `username` that is not text"))?;
         let password = repo::Secret::new(password);
         remote.credentials = Credentials::Basic { username: username.to_owned(), password };
     }
@@ -174,13 +205,18 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
 fn revision(reference: &GitReference, fallback: &str, fields: &Fields) -> Result<Reference, Error> {
     if let Some(commit) = &reference.commit {
         let id = ObjectId::from_hex(commit.as_bytes());
-        return id.map(Reference::Commit).map_err(|_| wrong(fields.reference, "has a `commit` that is no full id"));
+        return id
+            .map(Reference::Commit)
+            .map_err(|_| wrong(fields.reference, "has a `commit` that is no full id"));
     }
     if let Some(name) = &reference.name {
         return Ok(Reference::Name(name.clone()));
     }
     if reference.semver.is_some() {
-        return Err(wrong(fields.reference, "has a `semver` range, which is not supported yet: name a branch or tag"));
+        return Err(wrong(
+            fields.reference,
+            "has a `semver` range, which is not supported yet: name a branch or tag",
+        ));
     }
     Ok(match (&reference.tag, &reference.branch) {
         (Some(tag), _) => Reference::Tag(tag.clone()),
@@ -191,6 +227,7 @@ fn revision(reference: &GitReference, fallback: &str, fields: &Fields) -> Result
 
 /// Another object's field may change without a word to us; our own object's may not.
 fn wrong(field: &'static str, problem: &str) -> Error {
-    let class = if field.ends_with("of the GitRepository") { Class::Waiting } else { Class::Stalled };
+    let class =
+        if field.ends_with("of the GitRepository") { Class::Waiting } else { Class::Stalled };
     Error::Source { field, problem: problem.to_owned(), class }
 }

@@ -7,7 +7,7 @@ use http::Method;
 use jiff::Timestamp;
 use sealer_core::sops::age::{Identities, Recipient};
 use sealer_core::sops::cipher::Cipher;
-use sealer_core::sops::selector::Selector;
+use sealer_core::sops::selector::{Fields, Selector};
 use sealer_core::sops::yaml::{Options, encrypt};
 use serde_json::{Value, json};
 
@@ -48,20 +48,16 @@ impl Repository {
 }
 
 fn git(dir: &std::path::Path, args: &[&str]) {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
+    let identity =
+        ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
     let ran = Command::new("git").current_dir(dir).args(identity).args(args).output().unwrap();
     assert!(ran.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
 /// The identity and its public half.
 fn keys() -> (String, Recipient) {
-    let identity = age_identity();
-    let recipients = Identities::parse(&identity.clone().into()).unwrap().recipients();
-    (identity, Recipient::parse(&recipients[0]).unwrap())
-}
-
-fn age_identity() -> String {
-    KEY.to_owned()
+    let recipients = Identities::parse(&KEY.to_owned().into()).unwrap().recipients();
+    (KEY.to_owned(), Recipient::parse(&recipients[0]).unwrap())
 }
 
 fn sops(name: &str, value: &str) -> String {
@@ -69,14 +65,20 @@ fn sops(name: &str, value: &str) -> String {
 }
 
 fn sops_as(name: &str, value: &str, cipher: Cipher) -> String {
-    let plain = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\nstringData:\n  password: {value}\n");
+    let plain = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\nstringData:\n  password: {value}\n"
+    );
     encrypted(&plain, cipher)
 }
 
 fn encrypted(plain: &str, cipher: Cipher) -> String {
     let options = Options {
         recipients: vec![keys().1],
-        selector: Selector::encrypted_regex("^(data|stringData)$").unwrap(),
+        selector: Selector::new(Fields {
+            encrypted_regex: Some("^(data|stringData)$".to_owned()),
+            ..Fields::default()
+        })
+        .unwrap(),
         mac_only_encrypted: false,
         cipher,
         now: "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap(),
@@ -129,7 +131,8 @@ fn decrypted(daemon: &Running) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_become_secrets_and_go_with_them() {
-    let (bed, plain) = (Bed::new().await, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n");
+    let (bed, plain) =
+        (Bed::new().await, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n");
     let repository = Repository::new(&bed);
     repository.push(&[
         ("secrets/a.yaml", Some(&sops("a", "one"))),
@@ -172,7 +175,10 @@ async fn a_restart_decrypts_nothing_writes_nothing_and_drift_is_repaired() {
     daemon.reconciled(&bed, "gitsecretsync", 1).await;
     let keys = |path: &str| path.ends_with("/secrets/sealed-secrets-key1");
     let effects = bed.effects();
-    assert!(effects.iter().all(|(method, path)| method == Method::GET && keys(path)), "{effects:?}");
+    assert!(
+        effects.iter().all(|(method, path)| method == Method::GET && keys(path)),
+        "{effects:?}"
+    );
     ask(&bed, "1").await;
     assert_eq!(decrypted(&daemon), 0);
 
@@ -186,7 +192,10 @@ async fn a_restart_decrypts_nothing_writes_nothing_and_drift_is_repaired() {
 async fn a_bad_file_is_named_and_what_it_gave_before_stays() {
     let bed = Bed::new().await;
     let repository = Repository::new(&bed);
-    repository.push(&[("secrets/a.yaml", Some(&sops("a", "one"))), ("secrets/z.yaml", Some(&sops("z", "gone")))]);
+    repository.push(&[
+        ("secrets/a.yaml", Some(&sops("a", "one"))),
+        ("secrets/z.yaml", Some(&sops("z", "gone"))),
+    ]);
     let _daemon = bed.start();
     sync(&bed, &repository, json!({})).await;
     ready(&bed, "True", "").await;
@@ -227,14 +236,22 @@ async fn a_bad_file_is_named_and_what_it_gave_before_stays() {
 async fn a_foreign_secret_fails_alone_and_adoption_must_be_asked_for() {
     let bed = Bed::new().await;
     let repository = Repository::new(&bed);
-    repository.push(&[("secrets/a.yaml", Some(&sops("a", "ours"))), ("secrets/b.yaml", Some(&sops("b", "two")))]);
+    repository.push(&[
+        ("secrets/a.yaml", Some(&sops("a", "ours"))),
+        ("secrets/b.yaml", Some(&sops("b", "two"))),
+    ]);
     bed.create(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"password": "theirs"},
     }))
     .await;
     let _daemon = bed.start();
     sync(&bed, &repository, json!({})).await;
-    ready(&bed, "False", "Secret `a` may not be written: the Secret exists already and is not ours").await;
+    ready(
+        &bed,
+        "False",
+        "Secret `a` may not be written: the Secret exists already and is not ours",
+    )
+    .await;
     bed.event("sync", "ApplyFailed").await;
     bed.value("b", "password", "two").await;
     bed.value("a", "password", "theirs").await;
@@ -251,13 +268,21 @@ async fn missing_keys_are_named_and_awaited() {
     let _daemon = bed.start();
     let elsewhere = json!({"decryption": {"provider": "sops", "secretRef": {"name": "late"}}});
     sync(&bed, &repository, elsewhere).await;
-    ready(&bed, "False", "Secret `late` of `spec.decryption.secretRef` does not exist; create Secret `late`").await;
+    ready(
+        &bed,
+        "False",
+        "Secret `late` of `spec.decryption.secretRef` does not exist; create Secret `late`",
+    )
+    .await;
     bed.event("sync", "KeysUnusable").await;
-    let secret = |key: &str, text: &str| {
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "late"}, "stringData": {key: text}})
-    };
+    let secret = |key: &str, text: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "late"}, "stringData": {key: text}});
     bed.create(secret("x.agekey", "AGE-SECRET-KEY-1")).await;
-    let object = ready(&bed, "False", "`x.agekey` of Secret `late` cannot be used: line 1 of the age identities").await;
+    let object = ready(
+        &bed,
+        "False",
+        "`x.agekey` of Secret `late` cannot be used: line 1 of the age identities",
+    )
+    .await;
     assert!(!object.data["status"].to_string().contains("AGE-SECRET-KEY-1\""));
     bed.patch("v1", "Secret", "late", json!({"stringData": {"x.agekey": keys().0}})).await;
     // Its value went through the native cipher.
