@@ -127,8 +127,8 @@ impl Repository {
         };
         let address = host.trim_start_matches('[').trim_end_matches(']').parse();
         match address {
-            Ok(std::net::IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
-            Ok(std::net::IpAddr::V6(address)) => address.is_loopback(),
+            Ok(core::net::IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
+            Ok(core::net::IpAddr::V6(address)) => address.is_loopback(),
             Err(_) => host == "localhost" || host.ends_with(".localhost"),
         }
     }
@@ -220,7 +220,7 @@ fn is_host(text: &str) -> bool {
     };
     let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let named = if let Some(address) = ipv6 {
-        address.parse::<std::net::Ipv6Addr>().is_ok()
+        address.parse::<core::net::Ipv6Addr>().is_ok()
     } else {
         let body = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         !host.is_empty() && host.bytes().all(body) && !host.starts_with(['.', '-'])
