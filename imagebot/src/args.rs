@@ -10,6 +10,7 @@ use clap::Parser;
 /// the cluster of a kubeconfig or of its pod, or with `--local` in a directory of manifests.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "imagebot", version)]
+#[group(skip)]
 pub struct Args {
     /// What both daemons share.
     #[command(flatten)]

@@ -1,0 +1,196 @@
+//! The daemon: which controllers there are, and what each is woken by.
+
+use std::{io, iter, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use axum::Router;
+use futures::{channel::mpsc, stream};
+use imagebot_api::{
+    GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation, RegistryReceiver,
+};
+use reconcile::{Core, Tasks, Watched, drive, process, process::Process};
+use tracing::warn;
+
+use crate::{
+    args::Args,
+    controller::{
+        image_policy::ImagePolicies, image_repository::ImageRepositories,
+        image_update_automation::ImageUpdateAutomations, registry_receiver::RegistryReceivers,
+        wake,
+    },
+    hooks::Hooks,
+    registry::Registry,
+    tags::{self, Tags},
+};
+
+/// How long automations wait at the start for the list of Git repositories.
+const SOURCES_WAIT: Duration = Duration::from_secs(10);
+
+/// What the flags say about the daemon's own work.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where tags and Git objects are kept between runs.
+    pub cache_dir: PathBuf,
+    /// How many bytes the Git objects may take.
+    pub git_cache_bytes: u64,
+    /// Whether references from one namespace to another are refused.
+    pub no_cross_namespace: bool,
+    /// Whether there is no cluster, so that repositories of this machine may be used.
+    pub local: bool,
+}
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing says where caches go.
+    #[error("nothing says where to keep tags and Git objects; give `--cache-dir DIR`")]
+    NoCache,
+    /// The tag database cannot be used.
+    #[error("could not open the tag database")]
+    Tags(#[source] tags::Error),
+    /// The Git cache cannot be used.
+    #[error("could not open the Git cache")]
+    Git(#[source] repo::Error),
+    /// No HTTP client can be made.
+    #[error("could not set up the registry client")]
+    Registry(#[source] crate::registry::Error),
+    /// See [`process::Error`].
+    #[error(transparent)]
+    Process(#[from] process::Error),
+}
+
+impl Error {
+    /// Says on `stderr` what went wrong; 2 when the command line is at fault, else 1.
+    pub fn explain(&self, stderr: &mut impl io::Write) -> ExitCode {
+        let causes = iter::successors(Some(self as &dyn std::error::Error), |err| err.source());
+        let chain: Vec<String> = causes.map(ToString::to_string).collect();
+        // There is nowhere left to report a broken stderr.
+        let _ = writeln!(stderr, "imagebot: error: {}", chain.join(": "));
+        match self {
+            Self::NoCache => ExitCode::from(2),
+            Self::Process(error) => error.exit_code(),
+            Self::Tags(_) | Self::Git(_) | Self::Registry(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Runs the daemon until it is told to end.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let settings = Settings {
+        cache_dir: args.cache_dir().ok_or(Error::NoCache)?,
+        git_cache_bytes: args.git_cache_mib << 20,
+        no_cross_namespace: args.no_cross_namespace_refs,
+        local: args.common.local.is_some(),
+    };
+    let mut process = Process::start("imagebot", args.common).await?;
+    let (mut always, mut leading) = <_>::default();
+    let routes = assemble(&process.core(), &settings, &mut always, &mut leading)?;
+    process.serve(routes);
+    for (name, task) in always {
+        process.always().add(name, task);
+    }
+    for (name, task) in leading {
+        process.leading().add(name, task);
+    }
+    Ok(process.run().await?)
+}
+
+/// Puts the controllers together: `always` runs in every replica, `leading` in the one that leads,
+/// and the routes are served by every one.
+pub fn assemble(
+    core: &Core,
+    settings: &Settings,
+    always: &mut Tasks,
+    leading: &mut Tasks,
+) -> Result<Router, Error> {
+    let tags = Arc::new(Tags::open(&settings.cache_dir).map_err(Error::Tags)?);
+    let registry = Registry::new().map_err(Error::Registry)?;
+    let (scanned, scans) = mpsc::unbounded();
+
+    let repositories = core.watch::<ImageRepository>(always);
+    let receivers = core.watch::<RegistryReceiver>(always);
+    let policies = core.watch::<ImagePolicy>(leading);
+    let hooks = Hooks::new(core.clone(), receivers.clone(), repositories.clone());
+
+    let images = ImageRepositories::new(core.clone(), Arc::clone(&tags), registry.clone(), scanned);
+    leading.add(
+        "ImageRepository",
+        drive(core.clone(), Arc::new(images), repositories.clone(), stream::empty()),
+    );
+    leading.add(
+        "RegistryReceiver",
+        drive(
+            core.clone(),
+            Arc::new(RegistryReceivers { core: core.clone() }),
+            receivers,
+            stream::empty(),
+        ),
+    );
+    let picks = ImagePolicies {
+        core: core.clone(),
+        tags,
+        registry,
+        repositories: repositories.clone(),
+        no_cross_namespace: settings.no_cross_namespace,
+    };
+    let wakes = wake::policies(policies.clone(), &repositories, scans);
+    let drive_policies = drive(core.clone(), Arc::new(picks), policies.clone(), wakes);
+    leading.add("ImagePolicy", async move {
+        // A policy that is looked at before the images are known would find none.
+        repositories.ready().await;
+        drive_policies.await;
+    });
+    automations(core, settings, &policies, leading)?;
+    Ok(hooks.routes())
+}
+
+fn automations(
+    core: &Core,
+    settings: &Settings,
+    policies: &Watched<ImagePolicy>,
+    leading: &mut Tasks,
+) -> Result<(), Error> {
+    let directory = settings.cache_dir.join("git");
+    let cache = repo::Cache::open(&directory, settings.git_cache_bytes).map_err(Error::Git)?;
+    let automations = core.watch::<ImageUpdateAutomation>(leading);
+    let sources = core.watch_referents::<GitRepository>(leading);
+    // A shard of automations uses the policies of its namespaces, whatever shard those are in.
+    let policies = match core.scope.selector {
+        None => policies.clone(),
+        Some(_) => core.watch_referents::<ImagePolicy>(leading),
+    };
+    let commits = ImageUpdateAutomations::new(
+        core.clone(),
+        cache,
+        policies.clone(),
+        sources.clone(),
+        settings,
+    );
+    let wakes = wake::automations(automations.clone(), &policies, &sources);
+    let drive_automations = drive(core.clone(), Arc::new(commits), automations, wakes);
+    leading.add("ImageUpdateAutomation", async move {
+        policies.ready().await;
+        // Without source-controller's CRD the list never comes; each automation then says so.
+        if tokio::time::timeout(SOURCES_WAIT, known(&sources)).await.is_err() {
+            warn!("the list of GitRepositories is late");
+        }
+        drive_automations.await;
+    });
+    Ok(())
+}
+
+/// Waits until the list of Git repositories is there, or it is known why it is not.
+async fn known(sources: &Watched<GitRepository>) {
+    const LOOK: Duration = Duration::from_millis(50);
+    let problem = async {
+        while sources.problem().is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = sources.ready() => {}
+        () = problem => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
