@@ -61,6 +61,7 @@ pub fn apply(source: &str, edits: &[Edit]) -> Result<String, Error> {
 ///
 /// Quotes stay as they are. A plain scalar stays plain when every reader of YAML would see the
 /// same string, and is double-quoted otherwise. A block scalar keeps its header and line breaks.
+/// A tag that says that the value is no text (`!!float 1.0`, which Flux leaves behind) is removed.
 pub fn set(node: &Node<'_>, new: &str) -> Result<Edit, Error> {
     let Value::Scalar(scalar) = &node.value else { return Err(Error::NotAScalar) };
     let text = match scalar.style {
@@ -76,7 +77,22 @@ pub fn set(node: &Node<'_>, new: &str) -> Result<Edit, Error> {
             if fits && room { new.to_owned() } else { return Err(Error::Block) }
         }
     };
-    Ok(Edit { span: scalar.content.clone(), text })
+    Ok(untagged(node, Edit { span: scalar.content.clone(), text }))
+}
+
+/// `edit`, with the tag of `node` removed if no text can have it.
+fn untagged(node: &Node<'_>, edit: Edit) -> Edit {
+    let Some(tag) = &node.tag else { return edit };
+    let other =
+        matches!(tag.name.as_str(), "!!int" | "!!float" | "!!bool" | "!!null" | "!!timestamp");
+    if !other || tag.span.is_empty() || tag.span.end > node.span.start || edit.span != node.span {
+        return edit;
+    }
+    // Only blanks, and the anchor if it stands here, are between the tag and the value.
+    let gap = node.span.start - tag.span.end;
+    let anchor = node.anchor.as_ref().filter(|anchor| gap > anchor.name.len() + 1);
+    let anchor = anchor.map(|anchor| format!("&{} ", anchor.name)).unwrap_or_default();
+    Edit { span: tag.span.start..edit.span.end, text: format!("{anchor}{}", edit.text) }
 }
 
 /// Whether `text` without quotes is that very string, in block and flow, to every reader.

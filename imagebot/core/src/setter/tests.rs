@@ -38,7 +38,7 @@ fn marked_values_are_set() {
         (r#"name: "a" ## { "$imagepolicy" : "ns:app:name" }  "#,     r#"name: "reg.local:5000/grp/app" ## { "$imagepolicy" : "ns:app:name" }  "#),
         (r#"tag: 1 # {"$imagepolicy": "ns:num:tag"}"#,               r#"tag: "20230101" # {"$imagepolicy": "ns:num:tag"}"#),
         (r#"tag: '1' # {"$imagepolicy": "ns:num:tag"}"#,             r#"tag: '20230101' # {"$imagepolicy": "ns:num:tag"}"#),
-        (r#"tag: !!float 1.0 # {"$imagepolicy": "ns:app:tag"}"#,     r#"tag: !!float 2.0.0 # {"$imagepolicy": "ns:app:tag"}"#),
+        (r#"tag: !!float 1.0 # {"$imagepolicy": "ns:app:tag"}"#,     r#"tag: 2.0.0 # {"$imagepolicy": "ns:app:tag"}"#),
         ("- &a a:1 # {\"$imagepolicy\": \"ns:app\"}\n- *a\n",        "- &a reg.local:5000/grp/app:2.0.0 # {\"$imagepolicy\": \"ns:app\"}\n- *a\n"),
         ("i: >- # {\"$imagepolicy\": \"ns:app\"}\r\n  a:1\r\nb: c",   "i: >- # {\"$imagepolicy\": \"ns:app\"}\r\n  reg.local:5000/grp/app:2.0.0\r\nb: c"),
         ("l:\n# {\"$imagepolicy\": \"ns:app:tag\"}\n- '1'\n",        "l:\n# {\"$imagepolicy\": \"ns:app:tag\"}\n- '2.0.0'\n"),

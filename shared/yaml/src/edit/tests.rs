@@ -27,6 +27,11 @@ fn a_new_value_keeps_the_style_of_the_old_one() {
         ("k: 1.0\n",               "1.0.49",    "k: 1.0.49\n"),
         ("k: [v, w]\n",            "a,b",       "k: [\"a,b\", w]\n"),
         ("k: &a !!str v # c\n",    "n:1",       "k: &a !!str n:1 # c\n"),
+        ("k: !!float 1.0 # c\n",   "2.0.1",     "k: 2.0.1 # c\n"),
+        ("k: !!float 1.0.49\n",    "1.1",       "k: \"1.1\"\n"),
+        ("k: !!int &a '1'\n",      "x",         "k: &a 'x'\n"),
+        ("k: &a !!int  1\n",       "x",         "k: &a x\n"),
+        ("k: !mine 1\n",           "x",         "k: !mine x\n"),
         ("k: a\n  b # c\n",        "w",         "k: w # c\n"),
         ("k: >- # c\n  v\nl: x\n", "n",         "k: >- # c\n  n\nl: x\n"),
         ("k: |\r\n  v\r\n\r\n",    "n",         "k: |\r\n  n\r\n\r\n"),
@@ -83,7 +88,7 @@ fn nasty() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "a", "b: ", "c:\n", "- ", "\n", "\r\n", "  ", "    ", "\t", "# c", " # d\n", "'q'", "\"d\"",
         "'", "\"", "[", "]", "{", "}", ", ", ": ", "? ", "|", ">", "|-\n  x\n", ">+\n y\n\n", "&a ",
-        "*a", "!!str ", "! ", "!x ", "---\n", "...\n", "--- ", "%YAML 1.2\n", "<<: ", "~", "1.0",
+        "*a", "!!str ", "! ", "!x ", "!!float ", "!!int ", "---\n", "...\n", "--- ", "%YAML 1.2\n", "<<: ", "~", "1.0",
         "é", "\u{feff}", "日", "\\", "\0", "key: value # {\"x\"}\n", "- item # y\n", "- - z\n", "\u{85}",
         "k: v\n", "l:\n- m\n", "n: [o, p]\n", "q: {r: s}\n", "t: |\n  u\n", "    v: w\n",
     ]);
@@ -129,7 +134,8 @@ proptest! {
         let after = scalars(&edited);
         prop_assert_eq!(before.len(), after.len(), "{:?} became {:?}", source, edited);
         for ((role, old, span), (_, now, _)) in before.iter().zip(&after) {
-            let set = edits.iter().any(|edit| span.start <= edit.span.start && edit.span.end <= span.end);
+            // An edit may begin at the tag.
+            let set = edits.iter().any(|edit| span.start < edit.span.end && edit.span.end <= span.end);
             let wanted = if set && *role == scan::Role::Value { new } else { old };
             prop_assert_eq!(now.trim_end_matches('\n'), wanted.trim_end_matches('\n'), "{:?} became {:?}", source, edited);
         }
