@@ -40,6 +40,7 @@ struct Inner {
     strict: bool,
     skipped: Mutex<Vec<String>>,
     names: AtomicU32,
+    closing: Mutex<()>,
     runtime: Runtime,
     dir: TempDir,
 }
@@ -74,6 +75,8 @@ pub enum Need {
     Sops,
     /// The `age` and `age-keygen` programs.
     Age,
+    /// The `helm` program.
+    Helm,
 }
 
 impl Need {
@@ -91,6 +94,7 @@ impl Need {
             Self::Kubeseal => &["kubeseal"],
             Self::Sops => &["sops"],
             Self::Age => &["age", "age-keygen"],
+            Self::Helm => &["helm"],
         }
     }
 }
@@ -129,6 +133,7 @@ impl Bed {
             strict: std::env::var("CI").is_ok_and(|ci| ci == "true"),
             skipped: Mutex::new(Vec::new()),
             names: AtomicU32::new(0),
+            closing: Mutex::new(()),
             runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
             dir,
         })))
@@ -182,7 +187,8 @@ impl Bed {
             | Need::Git
             | Need::Kubeseal
             | Need::Sops
-            | Need::Age => Ok(()),
+            | Need::Age
+            | Need::Helm => Ok(()),
         }
     }
 
@@ -290,6 +296,8 @@ impl Bed {
     ///
     /// Servers hold the bed as the bed holds them, so dropping it would end neither.
     pub fn close(&self) {
+        // The end of the tests and a signal may come at once; the second finds nothing to do.
+        let _closing = self.0.closing.lock().expect("no holder of this lock panics");
         process::kill_all();
         // A test that is interrupted may still write; what it leaves is swept by the next run.
         for _ in 0..20 {

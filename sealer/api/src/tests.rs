@@ -70,8 +70,8 @@ fn one_table_holds_the_rules_of_the_schema_and_their_twins() {
         ("GitSecretSync",    "has(self.sourceRef) != has(self.git)",           json!({"decryption": {}})),
         ("GitSecretSync",    "has(self.sourceRef) != has(self.git)",           json!({"decryption": {}, "git": {"url": "https://a"}, "sourceRef": {"name": "a"}})),
         ("ExternalSecret",   "size(self.data) > 0",                            json!({"secretStoreRef": {"name": "a"}})),
-        ("ExternalSecret",   "exists_one(set, set)",                           json!({"secretStoreRef": {"name": "a"}, "dataFrom": [{}]})),
-        ("ExternalSecret",   "exists_one(set, set)",                           json!({"secretStoreRef": {"name": "a"}, "dataFrom": [{"extract": {"key": "a"}, "find": {}}]})),
+        ("ExternalSecret",   "has(self.extract) ? !has(self.find)",                           json!({"secretStoreRef": {"name": "a"}, "dataFrom": [{}]})),
+        ("ExternalSecret",   "has(self.extract) ? !has(self.find)",                           json!({"secretStoreRef": {"name": "a"}, "dataFrom": [{"extract": {"key": "a"}, "find": {}}]})),
         ("SecretStore",      "maxProperties",                                  json!({"provider": {"aws": {}, "vault": {"server": "https://a"}}})),
         ("SecretStore",      "minProperties",                                  json!({"provider": {}})),
     ];

@@ -8,6 +8,7 @@ use crate::telemetry::LogFormat;
 
 /// What was typed.
 #[derive(Clone, Debug, ClapArgs)]
+#[group(skip)]
 pub struct Args {
     /// Connects to the cluster of this kubeconfig file. Not needed in a pod
     #[arg(long, env = "SIGNET_KUBECONFIG", value_name = "FILE", conflicts_with = "local")]

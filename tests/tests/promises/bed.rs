@@ -171,8 +171,8 @@ async fn closed(bed: Bed) -> Outcome {
 async fn tags(bed: Bed) -> Outcome {
     let registry = bed.registry().await?;
     let digest = registry.push("many", "0").await?;
-    registry.write_tags("many", &digest, (1..10_000).map(|number| number.to_string()))?;
-    assert_eq!(registry.tags("many").await?.len(), 10_000);
+    registry.write_tags("many", &digest, (1..1_000).map(|number| number.to_string()))?;
+    assert_eq!(registry.tags("many").await?.len(), 1_000);
     Ok(())
 }
 

@@ -13,13 +13,14 @@ use tests::Bed;
 use tokio::signal::unix::{SignalKind, signal};
 
 mod bed;
+mod charts;
 
 /// Most tests wait most of the time, so there may be more of them than processors.
 const AT_ONCE: usize = 8;
 
 /// Every test of every suite.
 fn suites(bed: &Bed) -> Vec<Trial> {
-    [bed::trials].into_iter().flat_map(|suite| suite(bed)).collect()
+    [bed::trials, charts::trials].into_iter().flat_map(|suite| suite(bed)).collect()
 }
 
 fn main() -> ExitCode {
