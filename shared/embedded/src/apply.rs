@@ -130,7 +130,11 @@ fn merge(
     let version = object::field(config, "resourceVersion").to_owned();
     let uid = object::uid(config).to_owned();
     for (key, value) in config {
-        merge_value(schema.root_property(key), new.entry(key.clone()).or_insert(Value::Null), value);
+        merge_value(
+            schema.root_property(key),
+            new.entry(key.clone()).or_insert(Value::Null),
+            value,
+        );
     }
     mine.difference(&me.fields).difference(&others).remove_from(schema, &mut new);
     for (field, text) in [("resourceVersion", version), ("uid", uid)] {

@@ -12,6 +12,8 @@
 
 mod api;
 mod apply;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod decode;
 mod discovery;
 mod failure;
