@@ -71,8 +71,9 @@ pub fn set(node: &Node<'_>, new: &str) -> Result<Edit, Error> {
         Style::Plain | Style::Single | Style::Double => double_quoted(new),
         Style::Literal | Style::Folded => {
             let fits = !new.starts_with([' ', '\t']) && !new.chars().any(is_special);
-            // An empty block has no line to write on, and blank lines before the first are content.
-            let room = !scalar.content.is_empty() || new.is_empty();
+            // An empty block has no line to write on, and one made empty may swallow the next line.
+            // Blank lines before the first are content.
+            let room = !scalar.content.is_empty() && !new.is_empty();
             let room = room && !scalar.text.starts_with('\n');
             if fits && room { new.to_owned() } else { return Err(Error::Block) }
         }

@@ -37,7 +37,6 @@ fn a_new_value_keeps_the_style_of_the_old_one() {
         ("k: |\r\n  v\r\n\r\n",    "n",         "k: |\r\n  n\r\n\r\n"),
         ("k: |2-\n   v\n",         "n",         "k: |2-\n  n\n"),
         ("- >\n  v\n  w\n",        "n",         "- >\n  n\n"),
-        ("k: >-\n  v\n",           "",          "k: >-\n  \n"),
         ("\u{feff}k: v\r\n",       "é",         "\u{feff}k: é\r\n"),
         ("日本: x:1",               "y:2",       "日本: y:2"),
         ("k: 'v'\n",               "\u{7}",     "k: \"\\x07\"\n"),
@@ -64,6 +63,7 @@ fn what_cannot_be_set_is_refused() {
         ("k: |\n  a\n",   "b\nc", Error::Block),
         ("k: |\n  a\n",   " b",   Error::Block),
         ("k: |\n",        "b",    Error::Block),
+        ("k: |\n  a\n",   "",     Error::Block),
         ("k: |\n\n  a\n", "b",    Error::Block),
     ];
     for (source, new, error) in cases {
