@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod controller;
+pub mod forge;
 pub mod git;
 pub mod hooks;
 pub mod secret;
