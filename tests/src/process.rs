@@ -11,9 +11,8 @@ use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use rustix::process::Signal;
@@ -21,11 +20,8 @@ use rustix::process::{Pid, WaitOptions, kill_process_group, waitpid};
 
 use crate::Outcome;
 
-/// The groups that are still to be killed at the end.
-static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
-
-/// Set when the run is at its end: a test that still runs starts nothing more.
-static CLOSED: AtomicBool = AtomicBool::new(false);
+/// The groups that are still to be killed at the end; none once the run is over.
+static GROUPS: Mutex<Option<BTreeSet<i32>>> = Mutex::new(Some(BTreeSet::new()));
 
 type Order = (Command, Sender<io::Result<Child>>);
 
@@ -54,17 +50,17 @@ pub fn command(program: impl AsRef<OsStr>, home: &Path) -> Command {
 ///
 /// A failure carries everything that the command said on stderr.
 pub fn run(mut command: Command, input: &[u8]) -> Outcome<Vec<u8>> {
-    if CLOSED.load(Ordering::SeqCst) {
-        return Err(format!("{command:?} is not run: the run is over").into());
-    }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|err| format!("{command:?}: {err}"))?;
+    let group = enter(&child)?;
     let mut stdin = child.stdin.take().expect("it is piped");
     let output = std::thread::scope(|scope| {
         // A program that does not read its input closes it; that is no failure.
         scope.spawn(move || drop(stdin.write_all(input)));
         child.wait_with_output()
-    })?;
+    });
+    leave(group);
+    let output = output?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -95,16 +91,12 @@ pub struct Usage {
 impl Process {
     /// Starts `command` in a group of its own, with its output in the file `log`.
     pub fn start(name: &str, mut command: Command, log: PathBuf) -> Outcome<Self> {
-        if CLOSED.load(Ordering::SeqCst) {
-            return Err(format!("{name} is not started: the run is over").into());
-        }
         let file = File::options().create(true).append(true).open(&log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let (answer, started) = channel();
         STARTER.send((command, answer)).map_err(|_| "the starting thread has ended")?;
         let child = started.recv()?.map_err(|err| format!("could not start {name}: {err}"))?;
-        let group = Pid::from_child(&child);
-        groups().insert(group.as_raw_nonzero().get());
+        let group = enter(&child)?;
         Ok(Self { name: name.to_owned(), group, child: Mutex::new(child), log })
     }
 
@@ -152,7 +144,7 @@ impl Process {
         // It may have ended already.
         let _ = kill_process_group(self.group, Signal::KILL);
         let _ = self.child.lock().expect("no holder of this lock panics").wait();
-        groups().remove(&self.group.as_raw_nonzero().get());
+        leave(self.group);
     }
 
     /// How the process ended, if it has.
@@ -192,17 +184,30 @@ impl Drop for Process {
 
 /// Kills every group that still runs, waits for their heads, and lets none begin.
 pub(crate) fn kill_all() {
-    CLOSED.store(true, Ordering::SeqCst);
-    for group in std::mem::take(&mut *groups()) {
-        if let Some(group) = Pid::from_raw(group) {
-            // It may have ended already.
-            let _ = kill_process_group(group, Signal::KILL);
-            let _ = waitpid(Some(group), WaitOptions::empty());
-        }
+    let running = groups().take().unwrap_or_default();
+    for group in running.into_iter().filter_map(Pid::from_raw) {
+        // It may have ended already.
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = waitpid(Some(group), WaitOptions::empty());
     }
 }
 
-fn groups() -> std::sync::MutexGuard<'static, BTreeSet<i32>> {
+/// Notes a new group, or kills it when the run is over.
+fn enter(child: &Child) -> Outcome<Pid> {
+    let group = Pid::from_child(child);
+    if let Some(running) = groups().as_mut() {
+        running.insert(group.as_raw_nonzero().get());
+        return Ok(group);
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    Err("the run is over".into())
+}
+
+fn leave(group: Pid) {
+    groups().as_mut().map(|running| running.remove(&group.as_raw_nonzero().get()));
+}
+
+fn groups() -> MutexGuard<'static, Option<BTreeSet<i32>>> {
     GROUPS.lock().expect("no holder of this lock panics")
 }
 
