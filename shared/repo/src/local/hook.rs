@@ -26,6 +26,7 @@ pub(super) struct Hooks<'p> {
     old: ObjectId,
     new: ObjectId,
     timeout: Duration,
+    ours: bool,
 }
 
 /// What the hooks think of an update.
@@ -47,7 +48,9 @@ impl<'p> Hooks<'p> {
             repo.config_snapshot().string("core.hooksPath").map(|path| path.to_string());
         let dir = git_dir.join(configured.as_deref().unwrap_or("hooks"));
         let zero = ObjectId::null(gix::hash::Kind::Sha1);
-        Self { dir, git_dir, push, old: old.unwrap_or(zero), new: new.unwrap_or(zero), timeout }
+        let ours = repo.git_dir_trust() == gix::sec::Trust::Full;
+        let (old, new) = (old.unwrap_or(zero), new.unwrap_or(zero));
+        Self { dir, git_dir, push, old, new, timeout, ours }
     }
 
     /// Asks the hooks that may say no.
@@ -59,6 +62,12 @@ impl<'p> Hooks<'p> {
                 );
                 return Ok(Verdict::Declined { reason, words: Vec::new() });
             }
+        }
+        let any = || HOOKS.iter().any(|name| self.enabled(name).is_some());
+        if !self.ours && any() {
+            // Whoever owns the repository would run programs as us.
+            let reason = "the repository belongs to another user, so its hooks are not run; push over http(s)";
+            return Ok(Verdict::Declined { reason: reason.to_owned(), words: Vec::new() });
         }
         let mut words = Vec::new();
         let (old, new) = (self.old.to_string(), self.new.to_string());
@@ -145,4 +154,5 @@ fn command(path: &Path, git_dir: &Path, options: &[String]) -> Command {
     command
 }
 
+const HOOKS: [&str; 4] = ["pre-receive", "update", "post-receive", "post-update"];
 const LONGEST: u64 = 16 << 10;
