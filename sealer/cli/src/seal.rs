@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sealer_core::sealed::{
+use sealer_core::{plaintext::wipe, sealed::{
     certificate::{self, Certificate},
     manifest::{self, Options},
     scope::Scope,
-};
+}};
 use serde_json::Value;
 use yaml::Schema;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{
     cert, emit, file,
@@ -215,15 +215,6 @@ fn format(args: &Args, input: &str) -> emit::Format {
         if input.trim_start().starts_with('{') { emit::Format::Json } else { emit::Format::Yaml }
     };
     args.format.or_else(by_name).unwrap_or_else(like_input)
-}
-
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(fields) => fields.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 impl From<ScopeName> for Scope {

@@ -12,3 +12,4 @@ pub mod claim;
 pub mod plaintext;
 pub mod sealed;
 pub mod sops;
+pub mod store;

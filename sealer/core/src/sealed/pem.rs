@@ -17,7 +17,7 @@ pub(super) fn find(text: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Block> 
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
         rest = after;
-        let Some((label, body)) = after.split_once("-----") else { return None };
+        let (label, body) = after.split_once("-----")?;
         if !wanted(label) {
             continue;
         }

@@ -42,9 +42,9 @@ pub enum Error {
     #[error("sops metadata not found")]
     Missing,
     /// A field has another shape.
-    #[error("`sops.{field}` is not {expected}")]
+    #[error("`{KEY}{field}` is not {expected}")]
     Field {
-        /// The field.
+        /// The field's path below the block.
         field: String,
         /// What it should be.
         expected: &'static str,
@@ -156,7 +156,7 @@ fn key_lists<'n, 's>(block: &'n Node<'s>) -> Result<&'n Node<'s>, Error> {
     match block.get("key_groups") {
         Some(groups) if !is_empty(Some(groups)) => {
             let groups: Vec<_> =
-                groups.sequence().into_iter().flat_map(|list| list.nodes()).collect();
+                groups.sequence().into_iter().flat_map(yaml::tree::Sequence::nodes).collect();
             if let [only] = groups[..] { Ok(only) } else { Err(Error::KeyGroups) }
         }
         _ => Ok(block),
@@ -169,13 +169,13 @@ fn age(keys: &Node<'_>) -> Result<Vec<Wrapped>, Error> {
     };
     let list = list
         .sequence()
-        .ok_or_else(|| Error::Field { field: "age".to_owned(), expected: "a list" })?;
+        .ok_or_else(|| Error::Field { field: ".age".to_owned(), expected: "a list" })?;
     list.nodes()
         .enumerate()
         .map(|(index, entry)| {
             let field = |name| {
                 entry.get(name).and_then(Node::as_str).map(str::to_owned).ok_or_else(|| {
-                    Error::Field { field: format!("age[{index}].{name}"), expected: "text" }
+                    Error::Field { field: format!(".age[{index}].{name}"), expected: "text" }
                 })
             };
             Ok(Wrapped { recipient: field("recipient")?, enc: field("enc")? })
@@ -190,7 +190,7 @@ fn text(block: &Node<'_>, field: &'static str) -> Result<Option<String>, Error> 
         Some(node) => match node.as_str() {
             Some("" | "null" | "~") => Ok(None),
             Some(text) => Ok(Some(text.to_owned())),
-            None => Err(Error::Field { field: field.to_owned(), expected: "text" }),
+            None => Err(Error::Field { field: format!(".{field}"), expected: "text" }),
         },
     }
 }

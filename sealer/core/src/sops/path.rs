@@ -1,5 +1,7 @@
 //! Where a value stands in its file, and what its ciphertext is therefore bound to.
 
+use std::fmt::Write as _;
+
 /// The way from the root of a document to a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path(Vec<Step>);
@@ -41,7 +43,10 @@ impl Path {
                     }
                     text.push_str(key);
                 }
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
+                Step::Index(index) => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "[{index}]");
+                }
             }
         }
         if text.is_empty() { ".".to_owned() } else { text }

@@ -121,9 +121,15 @@ fn escape<'s>(rest: &'s str, in_class: bool, out: &mut String) -> Option<&'s str
         'd' => "0-9",
         'w' => "0-9A-Za-z_",
         's' => r"\t\n\x0C\r ",
-        'D' => return negated(out, "0-9", after),
-        'W' => return negated(out, "0-9A-Za-z_", after),
-        'S' => return negated(out, r"\t\n\x0C\r ", after),
+        'D' | 'W' | 'S' => {
+            let ascii = match escaped {
+                'D' => "0-9",
+                'W' => "0-9A-Za-z_",
+                _ => r"\t\n\x0C\r ",
+            };
+            let _ = write!(out, "[^{ascii}]");
+            return Some(after);
+        }
         'b' | 'B' if in_class => return None,
         'b' | 'B' => {
             let _ = write!(out, "(?-u:\\{escaped})");
@@ -144,11 +150,6 @@ fn escape<'s>(rest: &'s str, in_class: bool, out: &mut String) -> Option<&'s str
         }
     };
     let _ = if in_class { write!(out, "{ascii}") } else { write!(out, "[{ascii}]") };
-    Some(after)
-}
-
-fn negated<'s>(out: &mut String, class: &str, after: &'s str) -> Option<&'s str> {
-    let _ = write!(out, "[^{class}]");
     Some(after)
 }
 

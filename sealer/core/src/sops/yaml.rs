@@ -18,6 +18,7 @@ use super::{
     tree::{self, New, Visitor},
     value::{self, Leaf},
 };
+use crate::plaintext::wipe;
 
 mod block;
 
@@ -163,7 +164,9 @@ pub fn decrypt(source: &str, identities: &Identities, check: MacCheck) -> Result
         Err(error) if check == MacCheck::Enforced => Err(error.into()),
         _ => edit::apply(source, &edits).map(Zeroizing::new).map_err(Error::Edit),
     };
-    edits.iter_mut().for_each(|edit| edit.text.zeroize());
+    for edit in &mut edits {
+        edit.text.zeroize();
+    }
     text.map(Decrypted)
 }
 
@@ -209,15 +212,6 @@ impl PlainDocument {
 impl Drop for PlainDocument {
     fn drop(&mut self) {
         wipe(&mut self.0);
-    }
-}
-
-fn wipe(value: &mut Json) {
-    match value {
-        Json::String(text) => text.zeroize(),
-        Json::Array(items) => items.iter_mut().for_each(wipe),
-        Json::Object(fields) => fields.values_mut().for_each(wipe),
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 

@@ -155,14 +155,14 @@ impl Reader {
             Value::Sequence(list) => !list.flow,
             Value::Scalar(_) | Value::Alias(_) => false,
         };
-        if !block {
-            path.within(step, |path| self.flow(node, path));
-            if !node.is_absent() {
-                self.token(node.line, node.column, path);
-                self.after(self.line_of(node.span.end), false, path);
-            }
-        } else {
+        if block {
             path.within(step, |path| self.node(node, path));
+            return;
+        }
+        path.within(step, |path| self.flow(node, path));
+        if !node.is_absent() {
+            self.token(node.line, node.column, path);
+            self.after(self.line_of(node.span.end), false, path);
         }
     }
 

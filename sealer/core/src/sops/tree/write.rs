@@ -6,6 +6,7 @@ use ::yaml::{
     Node, Schema,
     edit::{self, Edit},
     resolve::Resolved,
+    tree::Style,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
@@ -33,12 +34,30 @@ impl Place {
     }
 
     /// The edit after which `new` stands for the scalar `node`.
+    ///
+    /// Quotes survive: a ciphertext has those of its plaintext, and the other way round. Between
+    /// brackets every ciphertext needs some, so there single quotes stand for none.
     pub(super) fn scalar(self, source: &str, node: &Node<'_>, new: &New) -> Edit {
         let span = node.span.clone();
+        let style = node.scalar().map_or(Style::Plain, |scalar| scalar.style);
         let text = match new {
-            _ if self.flow => flow(new),
-            New::Sealed(text) => text.clone(),
-            New::Clear(leaf) => self.block(source, &span, leaf).unwrap_or_else(|| clear(leaf)),
+            New::Sealed(text) => match style {
+                Style::Double => format!("\"{text}\""),
+                Style::Single if self.flow => format!("\"{text}\""),
+                Style::Single => format!("'{text}'"),
+                // What is not text has its type in the ciphertext; so JSON stays JSON.
+                _ if self.flow && !text.ends_with("type:str]") => format!("\"{text}\""),
+                _ if self.flow => format!("'{text}'"),
+                _ => text.clone(),
+            },
+            New::Clear(leaf) => match (style, leaf.as_str().filter(|_| leaf.kind == Kind::Str)) {
+                (Style::Double, Some(text)) => edit::double_quoted(text),
+                (Style::Single, Some(text)) if !self.flow && text.chars().all(is_ordinary) => {
+                    format!("'{}'", text.replace('\'', "''"))
+                }
+                _ if self.flow => clear(leaf),
+                _ => self.block(source, &span, leaf).unwrap_or_else(|| clear(leaf)),
+            },
         };
         Edit { span, text }
     }
@@ -89,14 +108,16 @@ impl Place {
     /// A list of which only comments remain is still a list.
     pub(super) fn close_empty_list(self, source: &str, text: &mut String) {
         let indent = " ".repeat(self.indent.saturating_sub(4));
-        text.push_str(&format!("{}{indent}[]", newline(source)));
+        text.push_str(newline(source));
+        text.push_str(&indent);
+        text.push_str("[]");
     }
 }
 
 /// A value in one line that stands anywhere, `{…}` included.
 pub(super) fn flow(new: &New) -> String {
     match new {
-        New::Sealed(text) => edit::double_quoted(text),
+        New::Sealed(text) => format!("'{text}'"),
         New::Clear(leaf) => clear(leaf),
     }
 }
