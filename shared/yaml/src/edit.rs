@@ -90,8 +90,7 @@ fn untagged(node: &Node<'_>, edit: Edit) -> Edit {
         return edit;
     }
     // Only blanks, and the anchor if it stands here, are between the tag and the value.
-    let gap = node.span.start - tag.span.end;
-    let anchor = node.anchor.as_ref().filter(|anchor| gap > anchor.name.len() + 1);
+    let anchor = node.anchor.as_ref().filter(|anchor| anchor.span.start > tag.span.start);
     let anchor = anchor.map(|anchor| format!("&{} ", anchor.name)).unwrap_or_default();
     Edit { span: tag.span.start..edit.span.end, text: format!("{anchor}{}", edit.text) }
 }

@@ -152,6 +152,8 @@ pub struct Anchor<'s> {
     pub id: usize,
     /// The name without `&` or `*`.
     pub name: Cow<'s, str>,
+    /// The bytes of `&name` or `*name`.
+    pub span: Range<usize>,
 }
 
 /// A tag in its short form: `!!str`, `!mine`, or `!` alone.

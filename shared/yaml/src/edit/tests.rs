@@ -31,6 +31,7 @@ fn a_new_value_keeps_the_style_of_the_old_one() {
         ("k: !!float 1.0.49\n",    "1.1",       "k: \"1.1\"\n"),
         ("k: !!int &a '1'\n",      "x",         "k: &a 'x'\n"),
         ("k: &a !!int  1\n",       "x",         "k: &a x\n"),
+        ("k: &a !!int\n  1\n",     "x",         "k: &a x\n"),
         ("k: !mine 1\n",           "x",         "k: !mine x\n"),
         ("k: a\n  b # c\n",        "w",         "k: w # c\n"),
         ("k: >- # c\n  v\nl: x\n", "n",         "k: >- # c\n  n\nl: x\n"),

@@ -95,7 +95,8 @@ impl<'s> Builder<'s> {
             Event::Alias(id) => {
                 let bytes = self.token(span);
                 let name = Cow::Borrowed(self.source[bytes.clone()].trim_start_matches('*'));
-                Ok(plant(span, bytes, None, Value::Alias(Anchor { id, name })))
+                let span_of = bytes.clone();
+                Ok(plant(span, bytes, None, Value::Alias(Anchor { id, name, span: span_of })))
             }
             Event::MappingStart(style, anchor, tag) => {
                 self.mapping(style == StructureStyle::Flow, anchor, tag.as_deref(), span)
@@ -222,7 +223,9 @@ impl<'s> Builder<'s> {
             _ => return Ok(None),
         }
         match self.parser.next_event() {
-            Some(Ok((Event::Anchor(id, name), _))) => Ok(Some(Anchor { id, name })),
+            Some(Ok((Event::Anchor(id, name), span))) => {
+                Ok(Some(Anchor { id, name, span: range(&span) }))
+            }
             Some(Err(err)) => Err(syntax(&err)),
             _ => Ok(None),
         }

@@ -119,7 +119,9 @@ fn anchors_tags_and_aliases_keep_their_names() {
     assert_eq!(tag("d"), Some("!!int"));
     assert_eq!(tag("e"), Some("!"));
     let Value::Alias(alias) = &get("c").value else { panic!("not an alias") };
-    assert_eq!(Some(alias), get("a").anchor.as_ref());
+    let anchor = get("a").anchor.as_ref().unwrap();
+    assert_eq!((alias.id, &alias.name), (anchor.id, &anchor.name));
+    assert_eq!((&source[alias.span.clone()], &source[anchor.span.clone()]), ("*x", "&x"));
     assert_eq!(&source[get("a").tag.as_ref().unwrap().span.clone()], "!!str");
 }
 
