@@ -1,6 +1,9 @@
 //! The flags that both daemons share. Each has an environment variable.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgAction, Args as ClapArgs};
 
@@ -74,6 +77,14 @@ pub struct Args {
     #[arg(long, env = "SIGNET_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
 
+    /// Where programs keep state.
+    #[arg(long, env = "XDG_STATE_HOME", hide = true)]
+    pub xdg_state_home: Option<PathBuf>,
+
+    /// The user's home.
+    #[arg(long, env = "HOME", hide = true)]
+    pub user_home: Option<PathBuf>,
+
     /// Set by Kubernetes in every pod.
     #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
     pub kubernetes_service_host: Option<String>,
@@ -81,4 +92,15 @@ pub struct Args {
     /// The name of this process in leases and events; Kubernetes sets it to the pod's name.
     #[arg(long, env = "HOSTNAME", hide = true, default_value = "localhost")]
     pub hostname: String,
+}
+
+impl Args {
+    /// Where `--local` keeps its state: what the flag says, or a place of the user's that belongs to
+    /// `directory`. `None` when nothing says where the user keeps state.
+    pub fn state_of(&self, directory: &Path) -> Option<PathBuf> {
+        let fallback = || Some(self.user_home.as_ref()?.join(".local/state"));
+        let home = || self.xdg_state_home.clone().or_else(fallback);
+        let state = || Some(embedded::state_directory(&home()?, directory));
+        self.state_dir.clone().or_else(state)
+    }
 }

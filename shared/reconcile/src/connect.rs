@@ -1,14 +1,15 @@
 //! One client, from whatever the flags name; never from a context that nobody named.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use tracing::info;
 
-use crate::args::Args;
+use crate::{args::Args, clock};
 
 /// A client and the namespace that it calls home.
 pub struct Cluster {
@@ -38,6 +39,12 @@ pub enum Error {
     /// The pod's ServiceAccount cannot be used.
     #[error("could not use the ServiceAccount of this pod")]
     InCluster(#[source] kube::config::InClusterError),
+    /// Nothing says where the state of `--local` may go.
+    #[error("nothing says where to keep Secrets and state; give `--state-dir DIR`")]
+    NoState,
+    /// The directory of `--local` cannot be served.
+    #[error("could not serve the directory of `--local`")]
+    Local(#[source] embedded::Error),
     /// TLS or proxy settings are wrong.
     #[error("could not build a client for the cluster")]
     Client(#[source] kube::Error),
@@ -59,4 +66,25 @@ pub async fn cluster(args: &Args) -> Result<Cluster, Error> {
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).map_err(Error::Client)?;
     Ok(Cluster { client, namespace })
+}
+
+/// Serves the manifests below `directory` as the API of the daemon `owner`.
+///
+/// `crds` are the kinds that it serves beside the built-in ones. This waits for the disk.
+pub fn local(
+    directory: &Path,
+    args: &Args,
+    owner: &str,
+    crds: Vec<CustomResourceDefinition>,
+) -> Result<embedded::Server, Error> {
+    let state = args.state_of(directory).ok_or(Error::NoState)?;
+    info!(directory = %directory.display(), state = %state.display(), "serving a directory");
+    let options = embedded::Options {
+        directory: Some(directory.to_owned()),
+        state,
+        owner: owner.to_owned(),
+        crds,
+        clock: clock::read,
+    };
+    embedded::Server::open(options).map_err(Error::Local)
 }

@@ -4,9 +4,10 @@
 //! [`Process::leading`]. Every task is joined: the first to end, by return or by panic, ends the
 //! process, for a daemon that lives on without one of its tasks is worse than one that restarts.
 
-use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{future::pending, io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use axum::Router;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -27,8 +28,13 @@ use crate::{
     telemetry,
 };
 
+mod local;
+
 /// How long reconciles in flight may take to notice that the process ends.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The namespace of what names none in a directory.
+const LOCAL_HOME: &str = "default";
 
 /// A daemon that is being put together, and then run.
 pub struct Process {
@@ -40,6 +46,8 @@ pub struct Process {
     always: Tasks,
     leading: Tasks,
     router: Router,
+    local: Option<embedded::Server>,
+    decrypt: Option<embedded::Decrypt>,
 }
 
 /// Why a daemon could not start, or did not end as it should.
@@ -77,7 +85,8 @@ impl Error {
     /// 2 when the command line is at fault, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Telemetry(_) | Self::Connect(connect::Error::Unnamed) => ExitCode::from(2),
+            Self::Telemetry(_)
+            | Self::Connect(connect::Error::Unnamed | connect::Error::NoState) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }
@@ -97,12 +106,31 @@ pub fn install_tls() {
 }
 
 impl Process {
-    /// Sets up the daemon `name` on the cluster that `args` name.
-    pub async fn start(name: &str, args: Args) -> Result<Self, Error> {
+    /// Sets up the daemon `name` on the cluster or the directory that `args` name.
+    ///
+    /// `crds` are the kinds that a directory may hold; a cluster has its own.
+    pub async fn start(
+        name: &str,
+        args: Args,
+        crds: Vec<CustomResourceDefinition>,
+    ) -> Result<Self, Error> {
         prepare(&args)?;
-        let cluster = connect::cluster(&args).await?;
-        let election = args.leader_elect.then(|| lease_name(name, &args));
-        Ok(Self::on(cluster.client, cluster.namespace, election, name, args))
+        let Some(directory) = &args.local else {
+            let cluster = connect::cluster(&args).await?;
+            let election = args.leader_elect.then(|| lease_name(name, &args));
+            return Ok(Self::on(cluster.client, cluster.namespace, election, name, args));
+        };
+        let server = connect::local(directory, &args, name, crds)?;
+        // The store is locked by this process, which is all the election that a directory needs.
+        let mut process = Self::on(server.client(), LOCAL_HOME.to_owned(), None, name, args);
+        process.always.add("problems", local::tell_problems(server.problems()));
+        process.local = Some(server);
+        Ok(process)
+    }
+
+    /// Decrypts the SOPS files of a directory with `decrypt`.
+    pub fn decrypt_with(&mut self, decrypt: embedded::Decrypt) {
+        self.decrypt = Some(decrypt);
     }
 
     fn on(client: Client, home: String, election: Option<String>, name: &str, args: Args) -> Self {
@@ -119,7 +147,8 @@ impl Process {
             concurrency: args.concurrent,
         };
         let (always, leading, router) = <_>::default();
-        Self { args, core, home, identity, election, always, leading, router }
+        let (local, decrypt) = (None, None);
+        Self { args, core, home, identity, election, always, leading, router, local, decrypt }
     }
 
     /// What the controllers of this process are given.
@@ -148,7 +177,11 @@ impl Process {
     }
 
     /// Runs until a signal, a lost lease, or the end of a task; then hands the lease over.
-    pub async fn run(self) -> Result<(), Error> {
+    pub async fn run(mut self) -> Result<(), Error> {
+        if let Some(server) = self.local.take() {
+            let decrypt = self.decrypt.take();
+            self.always.add("files", async move { server.run(decrypt, pending()).await });
+        }
         let mut running = JoinSet::new();
         let readiness = Readiness::default();
         let address = self.args.http_addr;
@@ -198,7 +231,7 @@ async fn lead(elector: Option<&Elector>, tasks: Tasks) -> Error {
     let held = async {
         match elector {
             Some(elector) => elector.hold().await,
-            None => std::future::pending().await,
+            None => pending().await,
         }
     };
     tokio::select! {
@@ -223,7 +256,7 @@ async fn first_to_end(running: &mut JoinSet<String>) -> String {
         Some(Ok(name)) => name,
         Some(Err(error)) => format!("a task that panicked: {error}"),
         // A set without tasks never ends.
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }
 
