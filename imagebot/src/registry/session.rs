@@ -1,0 +1,250 @@
+//! One conversation with one registry, and what is remembered between conversations.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use imagebot_core::reference::Repository;
+use reqwest::{
+    Client, Method, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, HeaderValue},
+};
+use url::{Host, Url};
+
+use super::{
+    Access, Error,
+    access::Fingerprint,
+    auth::{self, Tokens},
+    challenge::{self, Challenge},
+    client,
+    keychain::Credential,
+};
+
+/// How many clients, or hosts, are remembered.
+const REMEMBERED: usize = 1024;
+/// How long an error's body may be.
+const LONGEST_ERROR: usize = 64 << 10;
+
+/// What is remembered between conversations.
+#[derive(Default)]
+pub(super) struct Shared {
+    clients: Mutex<HashMap<Fingerprint, Client>>,
+    hosts: Mutex<HashMap<HostKey, Known>>,
+    pub(super) tokens: Tokens,
+}
+
+/// A host and a way to connect to it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct HostKey {
+    pub(super) host: String,
+    pub(super) connection: Fingerprint,
+}
+
+/// How a host is spoken to.
+#[derive(Clone, Default)]
+struct Known {
+    scheme: Option<&'static str>,
+    challenge: Option<Challenge>,
+}
+
+/// One conversation: one repository, one way to connect, one credential.
+pub(super) struct Session<'s> {
+    pub(super) shared: &'s Shared,
+    pub(super) client: Client,
+    pub(super) key: HostKey,
+    pub(super) repository: &'s Repository,
+    pub(super) credential: Option<&'s Credential>,
+    pub(super) origin: Url,
+    scheme: &'static str,
+    insecure: bool,
+}
+
+impl Shared {
+    /// The schemes to try, the likeliest first.
+    pub(super) fn schemes(&self, host: &str, access: &Access) -> Vec<&'static str> {
+        if !access.insecure && !is_private(host) {
+            return vec!["https"];
+        }
+        let key =
+            HostKey { host: host.to_owned(), connection: access.connection(is_loopback(host)) };
+        match lock(&self.hosts).get(&key).and_then(|known| known.scheme) {
+            Some("http") => vec!["http", "https"],
+            _ => vec!["https", "http"],
+        }
+    }
+
+    /// The client for `host`.
+    pub(super) fn client(&self, host: &str, access: &Access) -> Result<(Client, HostKey), Error> {
+        let direct = is_loopback(host);
+        let key = HostKey { host: host.to_owned(), connection: access.connection(direct) };
+        let mut clients = lock(&self.clients);
+        if let Some(client) = clients.get(&key.connection) {
+            return Ok((client.clone(), key));
+        }
+        let client = client::build(access, direct)?;
+        if clients.len() >= REMEMBERED {
+            clients.clear();
+        }
+        clients.insert(key.connection, client.clone());
+        Ok((client, key))
+    }
+
+    fn known(&self, key: &HostKey) -> Known {
+        lock(&self.hosts).get(key).cloned().unwrap_or_default()
+    }
+
+    fn remember(&self, key: &HostKey, learn: impl FnOnce(&mut Known)) {
+        let mut hosts = lock(&self.hosts);
+        if hosts.len() >= REMEMBERED && !hosts.contains_key(key) {
+            hosts.clear();
+        }
+        learn(hosts.entry(key.clone()).or_default());
+    }
+}
+
+impl<'s> Session<'s> {
+    pub(super) fn open(
+        shared: &'s Shared,
+        repository: &'s Repository,
+        access: &'s Access,
+        scheme: &'static str,
+    ) -> Result<Self, Error> {
+        let host = repository.registry();
+        let (client, key) = shared.client(host, access)?;
+        let credential = access.keychain.find(repository);
+        let origin =
+            Url::parse(&format!("{scheme}://{host}/")).map_err(|_| Error::no_scheme(host))?;
+        Ok(Self {
+            shared,
+            client,
+            key,
+            repository,
+            credential,
+            origin,
+            scheme,
+            insecure: access.insecure,
+        })
+    }
+
+    /// The address of what the registry has under the repository.
+    pub(super) fn url(&self, rest: &str) -> Result<Url, Error> {
+        let path = format!("/v2/{}/{rest}", self.repository.path());
+        self.origin.join(&path).map_err(|_| Error::no_scheme(&self.key.host))
+    }
+
+    /// Asks, as whom the registry wants, and returns what it answers to that if it is good.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        url: &Url,
+        accept: &'static str,
+    ) -> Result<Response, Error> {
+        let at_home = url.origin() == self.origin.origin();
+        let known = if at_home { self.shared.known(&self.key).challenge } else { None };
+        let authorization = match &known {
+            Some(challenge) => self.authorization(challenge).await?,
+            None => None,
+        };
+        let shown = authorization.is_some();
+        let mut response = self.send(method.clone(), url, accept, authorization).await?;
+        let still_at_home = response.url().origin() == self.origin.origin();
+        if response.status() == StatusCode::UNAUTHORIZED && at_home && still_at_home {
+            let challenge = challenge::read(response.headers());
+            self.shared.remember(&self.key, |known| known.challenge.clone_from(&challenge));
+            if let Some(challenge) = &challenge {
+                if shown {
+                    auth::forget(self, challenge);
+                }
+                if let Some(value) = self.authorization(challenge).await? {
+                    response = self.send(method, url, accept, Some(value)).await?;
+                }
+            }
+        }
+        self.judge(response).await
+    }
+
+    async fn authorization(&self, challenge: &Challenge) -> Result<Option<HeaderValue>, Error> {
+        if self.credential.is_some() && !self.may_show() {
+            return Err(Error::ClearText { host: self.key.host.clone() });
+        }
+        auth::authorization(self, challenge).await
+    }
+
+    /// Whether credentials may go to the registry in the way it is connected.
+    fn may_show(&self) -> bool {
+        self.scheme == "https" || self.insecure || is_loopback(&self.key.host)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        accept: &'static str,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Response, Error> {
+        let mut request = self.client.request(method, url.clone()).header(ACCEPT, accept);
+        if let Some(value) = authorization {
+            request = request.header(AUTHORIZATION, value);
+        }
+        let response = request.send().await.map_err(|source| self.unreachable(source))?;
+        self.shared.remember(&self.key, |known| known.scheme = Some(self.scheme));
+        Ok(response)
+    }
+
+    pub(super) fn unreachable(&self, source: reqwest::Error) -> Error {
+        Error::Unreachable { host: self.key.host.clone(), source: source.without_url() }
+    }
+
+    /// A good answer, or what another means.
+    pub(super) async fn judge(&self, mut response: Response) -> Result<Response, Error> {
+        let (status, host) = (response.status(), self.key.host.clone());
+        if status.is_success() {
+            return Ok(response);
+        }
+        if status.is_redirection() {
+            let location = response.headers().get("location").and_then(|to| to.to_str().ok());
+            let target = location.and_then(|to| response.url().join(to).ok());
+            let target =
+                target.map_or_else(|| "nowhere".to_owned(), |to| to.origin().ascii_serialization());
+            return Err(Error::Astray { host, target });
+        }
+        let retry_after = client::retry_after(response.headers());
+        let what = response.url().path().trim_start_matches("/v2/").to_owned();
+        let body = client::body(&mut response, &host, LONGEST_ERROR).await.unwrap_or_default();
+        let words = client::words(&body, self.credential.map(Credential::secret));
+        Err(match status.as_u16() {
+            status @ (401 | 403) => Error::Denied { host, status, words },
+            404 => Error::NotFound { host, what, words },
+            status @ (408 | 429 | 500..=599) => {
+                Error::Unavailable { host, status, words, retry_after }
+            }
+            status => Error::Refused { host, status, words },
+        })
+    }
+}
+
+fn host_of(registry: &str) -> Option<Host<String>> {
+    Url::parse(&format!("http://{registry}/")).ok()?.host().map(|host| host.to_owned())
+}
+
+/// Whether a registry is on this machine.
+pub(super) fn is_loopback(registry: &str) -> bool {
+    match host_of(registry) {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether a registry is where, as upstream has it, plain HTTP is tried unasked.
+fn is_private(registry: &str) -> bool {
+    is_loopback(registry)
+        || matches!(host_of(registry), Some(Host::Ipv4(address)) if address.is_private())
+}
+
+/// The maps under these locks are whole at every moment, so a poisoned lock is still good.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
