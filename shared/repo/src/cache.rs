@@ -6,7 +6,8 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, Weak},
-    time::SystemTime,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use aws_lc_rs::{hmac, rand};
@@ -43,11 +44,7 @@ impl Cache {
         fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(Error::disk(dir))?;
         let path = dir.join("lock");
         let lock = File::create(&path).map_err(Error::disk(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: dir.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(Error::disk(path)(source)),
-        }
+        own(&lock, dir)?;
         let key = secret(&dir.join("secret"))?;
         let inner =
             Inner { dir: dir.to_owned(), budget, key, stores: Mutex::default(), _lock: lock };
@@ -117,6 +114,23 @@ impl Inner {
     }
 }
 
+/// Takes the cache's lock.
+///
+/// A process that ends, or a child of ours between `fork` and `exec`, may hold it a moment longer.
+fn own(lock: &File, dir: &Path) -> Result<(), Error> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(source)) => return Err(Error::disk(dir)(source)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(PATIENCE / 50);
+            }
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: dir.to_owned() }),
+        }
+    }
+}
+
 /// The cache's secret, made when there is none.
 fn secret(path: &Path) -> Result<hmac::Key, Error> {
     let mut bytes = fs::read(path).unwrap_or_default();
@@ -133,4 +147,5 @@ fn secret(path: &Path) -> Result<hmac::Key, Error> {
     Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
 }
 
+const PATIENCE: Duration = Duration::from_secs(1);
 const SECRET: usize = 32;

@@ -205,26 +205,24 @@ impl Mirror {
         id: ObjectId,
         limit: u64,
     ) -> Result<Fetched, Error> {
-        let Some(why) = state.due()? else {
-            match receive_into(state, session, id, limit) {
-                // What was there may not be what it seemed: once more, from nothing.
-                Err(error @ (Error::Protocol { .. } | Error::Corrupt { .. }))
-                    if !state.tips.is_empty() =>
-                {
-                    state.objects.suspect(error.to_string());
-                }
-                Err(error) => return Err(error),
-                Ok((commit, received)) => {
-                    state.grown()?;
-                    return Ok(Fetched { commit, name: None, received, rebuilt: None });
-                }
+        if let Some(why) = state.due()? {
+            return renew(state, session, id, limit, why);
+        }
+        let error = match receive_into(state, session, id, limit) {
+            Ok((commit, received)) => {
+                state.grown()?;
+                return Ok(Fetched { commit, name: None, received, rebuilt: None });
             }
-            return self.receive(state, Session::read(&self.remote)?, id, limit);
+            Err(error) => error,
         };
-        let mut successor = state.successor()?;
-        let (commit, received) = receive_into(&mut successor, session, id, limit)?;
-        state.replace(successor, &why)?;
-        Ok(Fetched { commit, name: None, received, rebuilt: Some(why) })
+        if state.tips.is_empty() || !matches!(error, Error::Protocol { .. } | Error::Corrupt { .. })
+        {
+            return Err(error);
+        }
+        // What we have may not be what it seemed. If it comes whole from nothing, that was it; if
+        // not, it was the server, and what we have stays.
+        let why = Rebuilt::Corrupt { aside: state.aside(), why: error.to_string() };
+        renew(state, Session::read(&self.remote)?, id, limit, why)
     }
 
     /// Starts a history: for a repository without commits, or a branch without parents.
@@ -344,6 +342,27 @@ impl Mirror {
 
     fn prove(&self, id: ObjectId) {
         lock(&self.proved).insert(id);
+    }
+}
+
+/// Receives `id` into a new generation, which then replaces the present one.
+fn renew(
+    state: &mut State,
+    session: Session,
+    id: ObjectId,
+    limit: u64,
+    why: Rebuilt,
+) -> Result<Fetched, Error> {
+    let mut successor = state.successor()?;
+    match receive_into(&mut successor, session, id, limit) {
+        Ok((commit, received)) => {
+            state.replace(successor, &why)?;
+            Ok(Fetched { commit, name: None, received, rebuilt: Some(why) })
+        }
+        Err(error) => {
+            successor.objects.doom();
+            Err(error)
+        }
     }
 }
 

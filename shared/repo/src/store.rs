@@ -3,7 +3,7 @@
 //! ```text
 //! <key>/used              when it was used last, by modification time
 //! <key>/memory-<name>     ids known to have nothing
-//! <key>/g<N>/             a bare repository; only the newest counts
+//! <key>/g<N>/             a bare repository; only the newest with tips counts
 //!       ├ packed-refs     what we have, complete: written after its objects
 //!       ├ shallow         where its history ends
 //!       └ fresh           its size in bytes when it was made
@@ -48,7 +48,9 @@ impl Store {
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
         fs::create_dir_all(dir).map_err(Error::disk(dir))?;
         let numbers = generations(dir)?;
-        let newest = numbers.last().copied();
+        // One that was being made when its process was killed has no tips yet.
+        let whole = |number: &&u64| generation(dir, **number).join("packed-refs").exists();
+        let newest = numbers.iter().rev().find(whole).or(numbers.last()).copied();
         for number in numbers.iter().filter(|number| Some(**number) != newest) {
             // A leftover costs space only, and the next opening tries again.
             let _ = fs::remove_dir_all(generation(dir, *number));
@@ -145,7 +147,7 @@ impl State {
         }
         let path = self.objects.path();
         if let Some(why) = self.objects.suspicion() {
-            return Ok(Some(Rebuilt::Corrupt { aside: self.dir.join(ASIDE), why: why.to_owned() }));
+            return Ok(Some(Rebuilt::Corrupt { aside: self.aside(), why: why.to_owned() }));
         }
         let packs = files(&path.join("objects/pack"))?;
         let packs = packs
@@ -159,6 +161,11 @@ impl State {
         let (Some(fresh), bytes) = (fresh, size(&path.join("objects"))) else { return Ok(None) };
         let outgrown = bytes > LEAST_TO_SAVE && bytes > 2u64.saturating_mul(fresh);
         Ok(outgrown.then_some(Rebuilt::Size { bytes, fresh }))
+    }
+
+    /// Where a mirror is put that cannot be read.
+    pub(crate) fn aside(&self) -> PathBuf {
+        self.dir.join(ASIDE)
     }
 
     /// An empty generation that may replace this one.

@@ -136,6 +136,13 @@ impl Session {
         if !response.has_pack() {
             return Err(failed("fetch", "the server sent no pack".into()));
         }
+        if let Some(Ok(Ok(line))) = reader.peek_data_line()
+            && line.starts_with(b"ERR ")
+        {
+            // Old servers look at what we want only now.
+            let words = String::from_utf8_lossy(line).into_owned();
+            return Err(refused(&self.remote, &self.failure, want.id, words.into()));
+        }
         response.append_v1_shallow_updates(self.handshake.v1_shallow_updates.take());
         if !sideband_all {
             reader.set_progress_handler(Some(words.listener()));

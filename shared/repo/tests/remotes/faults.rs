@@ -290,7 +290,8 @@ fn leftovers_of_a_killed_process_do_not_block() {
     fs::create_dir(generation.with_file_name("g2")).unwrap();
     let second = bed.origin.commit("main", "second", &[("a.yaml", "a: 2\n")]);
     let bed = bed.restart();
-    assert_eq!(head(&bed.http()).id, second);
+    let fetched = bed.http().fetch(&main_branch()).unwrap();
+    assert_eq!((fetched.commit.id, fetched.rebuilt), (second, None));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use repo::{Error, Memory, Reference, Tree};
 
-use crate::{Bed, git::Origin, head, main_branch};
+use crate::{Bed, git::Origin, head, main_branch, server::Mood};
 
 const FILES: [(&str, &str); 4] = [
     ("a.yaml", "a: 1\n"),
@@ -71,6 +71,35 @@ fn a_fetch_receives_what_is_new_and_nothing_else() {
         0,
         "the mirror outlives the process"
     );
+}
+
+#[test]
+fn servers_that_speak_the_old_protocol_are_understood() {
+    let bed = Bed::of(Origin::with(&FILES));
+    bed.server.be(Mood::Old);
+    let mirror = bed.http();
+    let first = mirror.fetch(&Reference::Default).unwrap();
+    assert_eq!(
+        (first.commit.id, first.name.as_deref()),
+        (bed.origin.id("main"), Some("refs/heads/main"))
+    );
+    for round in 0..3 {
+        bed.origin.commit("main", "next", &[("a.yaml", &format!("a: {round}\n"))]);
+        let fetched = mirror.fetch(&main_branch()).unwrap();
+        assert_eq!(
+            (fetched.commit.id, fetched.received, fetched.rebuilt),
+            (bed.origin.id("main"), 3, None)
+        );
+        assert_eq!(fetched.commit.files().list("").unwrap().len(), 4);
+    }
+    let absent = mirror.fetch(&Reference::Branch("nope".into())).unwrap_err();
+    assert!(matches!(absent, Error::NoSuchReference { empty: false, .. }), "{absent:?}");
+    let again = bed.http().fetch(&Reference::Commit(first.commit.id)).unwrap();
+    assert_eq!(again.commit.id, first.commit.id);
+    let unknown = "0123456789012345678901234567890123456789".parse().unwrap();
+    let absent = mirror.fetch(&Reference::Commit(unknown)).unwrap_err();
+    assert!(matches!(absent, Error::NoSuchReference { .. }), "{absent:?}");
+    assert_eq!(mirror.fetch(&main_branch()).unwrap().rebuilt, None);
 }
 
 #[test]

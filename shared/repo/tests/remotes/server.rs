@@ -28,6 +28,8 @@ pub(crate) enum Mood {
     Html,
     /// Accepts and says nothing.
     Silent,
+    /// Serves Git to all, in the protocol of 2005.
+    Old,
     /// Serves, but hangs up before it answers a push.
     DropsPushAnswers,
 }
@@ -158,8 +160,8 @@ fn answer(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
             let mut nothing = [0; 1];
             return stream.read(&mut nothing).map(drop);
         }
-        Mood::Private | Mood::Public | Mood::DropsPushAnswers => {
-            let response = backend(&state.root, &request)?;
+        Mood::Private | Mood::Public | Mood::Old | Mood::DropsPushAnswers => {
+            let response = backend(&state.root, &request, mood)?;
             if mood == Mood::DropsPushAnswers
                 && request.path.ends_with("/git-receive-pack")
                 && request.method == "POST"
@@ -174,7 +176,7 @@ fn answer(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 /// Runs the CGI program.
-fn backend(root: &Path, request: &Request) -> std::io::Result<Vec<u8>> {
+fn backend(root: &Path, request: &Request, mood: Mood) -> std::io::Result<Vec<u8>> {
     let header = |name: &str| request.headers.get(name).map_or("", String::as_str);
     let mut child = Command::new("git")
         .arg("http-backend")
@@ -187,7 +189,7 @@ fn backend(root: &Path, request: &Request) -> std::io::Result<Vec<u8>> {
         .env("QUERY_STRING", &request.query)
         .env("CONTENT_TYPE", header("content-type"))
         .env("CONTENT_LENGTH", request.body.len().to_string())
-        .env("HTTP_GIT_PROTOCOL", header("git-protocol"))
+        .env("HTTP_GIT_PROTOCOL", if mood == Mood::Old { "" } else { header("git-protocol") })
         .env("REMOTE_USER", "bot")
         .env("REMOTE_ADDR", "127.0.0.1")
         .stdin(Stdio::piped())
