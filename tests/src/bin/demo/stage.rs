@@ -7,7 +7,9 @@ use std::{
 
 use age::secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use tests::{Bed, Daemon, Outcome, git::Repository, process, registry::Notify};
+use tests::{Bed, Daemon, Outcome, eventually, git::Repository, process, registry::Notify};
+
+use crate::PATIENCE;
 
 /// The repository in the registry.
 pub(crate) const SHOP: &str = "shop/web";
@@ -89,7 +91,11 @@ impl Stage {
     /// Seals a Secret with the certificate of the daemon, as a person would.
     pub(crate) async fn seal(&self, bed: &Bed, sealer: &Daemon) -> Outcome {
         let certificate = self.root.join("cert.pem");
-        fs::write(&certificate, sealer.get("/v1/cert.pem").await?.text())?;
+        let served = eventually(PATIENCE, "the certificate of a new sealing key", async || {
+            let answer = sealer.get("/v1/cert.pem").await?;
+            if answer.status == 200 { Ok(answer.text()) } else { Err(answer.text().into()) }
+        });
+        fs::write(&certificate, served.await?)?;
         let mut seal = process::command(bed.daemon("sealctl")?, &self.root);
         seal.arg("seal").arg("--cert").arg(&certificate);
         let manifest = process::run(seal, PLAIN_SECRET.as_bytes())?;
@@ -98,7 +104,7 @@ impl Stage {
 
     /// The names of the keys of a Secret that `sealer` wrote.
     pub(crate) fn secret(&self, name: &str) -> Outcome<String> {
-        let file = self.root.join(format!("state/secrets/default/{name}.yaml"));
+        let file = self.root.join(format!("state/sealer/secrets/default/{name}.yaml"));
         let text = fs::read_to_string(&file).map_err(|_| format!("no {}", file.display()))?;
         let secret: serde_json::Value = serde_saphyr::from_str(&text)?;
         let data = secret["data"].as_object().ok_or("the Secret has no data")?;
