@@ -43,7 +43,7 @@ impl Api {
             Manager::store(&managers, &Manager::all(&live), &self.now(), &mut new);
             self.update(writer, &target, &Author::Applier, (&live, new))
         })?;
-        self.answer(&target, outcome, Vec::new(), request)
+        Answer::written(&target, outcome, Vec::new(), request)
     }
 }
 

@@ -209,6 +209,12 @@ impl Failure {
         failure
     }
 
+    /// The server was dropped, and its clients were not.
+    pub(crate) fn stopped() -> Self {
+        let message = "the embedded API was stopped";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+    }
+
     pub(crate) fn internal(err: &dyn std::error::Error) -> Self {
         let message = format!("Internal error occurred: {}", chain(err));
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)

@@ -16,6 +16,7 @@ pub(crate) mod rules;
 
 /// A kind, in all its served versions, which share one storage.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "`kind` is what Kubernetes calls it")]
 pub(crate) struct Kind {
     pub group: String,
     pub kind: String,

@@ -9,6 +9,9 @@
 //!                                     apply, remove        ├▶ gc, in the same transaction
 //!                                                          └▶ log ─▶ every watch
 //! ```
+//!
+//! With a directory of manifests, the files are the objects: [`Server::run`] follows them, and
+//! [`Server::problems`] tells what is wrong with them.
 
 mod api;
 mod apply;
@@ -16,14 +19,17 @@ mod apply;
 pub mod conformance;
 mod decode;
 mod discovery;
+mod export;
 mod failure;
 mod fields;
+mod files;
 mod gc;
 mod kind;
 mod log;
 mod meta;
 mod object;
 mod patch;
+mod place;
 mod query;
 mod read;
 mod remove;
@@ -38,7 +44,9 @@ mod watch;
 mod write;
 
 pub use crate::{
+    files::{Decrypt, Problem, Report},
     kind::crd::Error as DefinitionError,
+    place::{Error as PlaceError, state_directory},
     server::{Error, Options, Server},
     service::{ApiService, Body},
     store::Error as StoreError,

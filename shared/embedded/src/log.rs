@@ -34,6 +34,8 @@ pub(crate) struct Event {
     pub after: Option<Object>,
     /// The object after the change, or its last state when it was deleted.
     pub object: Bytes,
+    /// The object is what a file says.
+    pub from_file: bool,
     /// The state before a change that selectors may see, under the new version.
     pub previous: Option<Bytes>,
 }

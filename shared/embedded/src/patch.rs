@@ -67,7 +67,7 @@ impl Api {
             warnings = decoded.warnings;
             self.update(writer, target, &author, (&old, decoded.object))
         })?;
-        self.answer(target, outcome, warnings, request)
+        Answer::written(target, outcome, warnings, request)
     }
 }
 

@@ -17,6 +17,7 @@ mod validate;
 /// One node of a structural schema.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the names are those of the wire")]
 pub(crate) struct Schema {
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -195,7 +196,9 @@ impl Schema {
             Value::Object(map) => self.complete(map),
             Value::Array(list) => {
                 if let Some(items) = &self.items {
-                    list.iter_mut().for_each(|item| items.complete_value(item));
+                    for item in list {
+                        items.complete_value(item);
+                    }
                 }
             }
             _ => {}

@@ -1,24 +1,35 @@
 //! The server: its options, its start, its client.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::{
     api::Api,
+    export::Exporter,
     failure::Failure,
+    files::{Decrypt, Files, Problem, Report},
     gc,
     kind::{Kind, Registry, builtin, crd},
     meta,
     object::{self, Object},
+    place,
     service::ApiService,
     store::{self, Store},
 };
 
 /// The namespace of what names none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+/// How often the directory is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
@@ -38,21 +49,24 @@ pub struct Options {
 /// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A CustomResourceDefinition cannot be served.
+    /// A `CustomResourceDefinition` cannot be served.
     #[error("could not serve a CustomResourceDefinition")]
     Definition(#[source] crd::Error),
-    /// A place for the state could not be made.
-    #[error("could not make the state directory `{}`", path.display())]
-    State {
-        /// The place.
+    /// The place for the state cannot be used.
+    #[error("could not use the place for the state")]
+    Place(#[source] place::Error),
+    /// The store could not be opened.
+    #[error("could not open the store of the embedded API")]
+    Store(#[source] store::Error),
+    /// The manifests' directory is not there.
+    #[error("could not read the directory of manifests `{}`", path.display())]
+    Directory {
+        /// The directory.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// The store could not be opened or brought up to date.
-    #[error("could not start the embedded API")]
-    Store(#[source] store::Error),
-    /// The definitions of the kinds could not be stored.
+    /// The store could not be brought up to date.
     #[error("could not prepare the embedded API: {message}")]
     Prepare {
         /// Why not.
@@ -60,9 +74,18 @@ pub enum Error {
     },
 }
 
-/// A Kubernetes API in the process.
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Prepare { message: failure.into_message() }
+    }
+}
+
+/// A Kubernetes API in the process. It serves until it is dropped: then its clients fail, watches
+/// end, and the store is free.
 pub struct Server {
     api: Arc<Api>,
+    files: Option<Arc<Mutex<Files>>>,
+    report: watch::Sender<Report>,
 }
 
 impl std::fmt::Debug for Server {
@@ -72,19 +95,36 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Opens the store and serves.
+    /// Opens the store, reads the files, and serves. It waits for the disk.
+    #[expect(clippy::needless_pass_by_value, reason = "they are the server's from now on")]
     pub fn open(options: Options) -> Result<Self, Error> {
-        let (registry, definitions) = kinds(&options.crds)?;
+        let (kinds, definitions) = kinds(&options.crds)?;
         let place = options.state.join(&options.owner);
-        std::fs::create_dir_all(&place)
-            .map_err(|source| Error::State { path: place.clone(), source })?;
+        place::prepare(&options.state).map_err(Error::Place)?;
+        place::prepare(&place).map_err(Error::Place)?;
         let stamp = (options.clock)().strftime("%Y%m%dT%H%M%SZ").to_string();
-        let (store, _moved) =
-            Store::open(&place.join("store.redb"), &stamp).map_err(Error::Store)?;
-        let api = Arc::new(Api { store, kinds: registry, clock: options.clock });
-        let prepared = prepare(&api, &definitions);
-        prepared.map_err(|failure| Error::Prepare { message: failure.into_message() })?;
-        Ok(Self { api })
+        let path = place.join("store.redb");
+        let (store, moved) = Store::open(&path, &stamp).map_err(Error::Store)?;
+        let fresh = store.snapshot().map_err(Error::Store)?.version == 1;
+        let api = Arc::new(Api { store, kinds, clock: options.clock });
+        prepare(&api, &definitions)?;
+        let mut notices = Vec::new();
+        notices.extend(moved.map(|aside| moved_aside(&path, &aside)));
+        let report = watch::Sender::new(Report::default());
+        let mut server = Self { api, files: None, report };
+        if let Some(directory) = &options.directory {
+            notices.extend(server.export(&place, fresh)?);
+            let mut files = open_files(directory, &options)?;
+            files.notices = notices;
+            server.files = Some(Arc::new(Mutex::new(files)));
+            server.scan(None)?;
+        } else {
+            server.report.send_replace(Report { problems: notices, ..Report::default() });
+        }
+        // Watches from before this start have to list again.
+        let version = server.api.store.snapshot().map_err(Error::Store)?.version;
+        server.api.store.log.begin(version);
+        Ok(server)
     }
 
     /// A client of this server. It must be called in a tokio runtime.
@@ -94,8 +134,98 @@ impl Server {
 
     /// The API as a tower service.
     pub fn service(&self) -> ApiService {
-        ApiService::new(Arc::clone(&self.api))
+        ApiService::new(&self.api)
     }
+
+    /// What was found in the directory, now and whenever it changes.
+    pub fn problems(&self) -> watch::Receiver<Report> {
+        self.report.subscribe()
+    }
+
+    /// Looks at the files once. It waits for the disk.
+    pub fn scan(&self, decrypt: Option<&Decrypt>) -> Result<(), Error> {
+        let Some(files) = &self.files else { return Ok(()) };
+        Ok(scan(files, &self.api, &self.report, decrypt)?)
+    }
+
+    /// Follows the files until `shutdown`.
+    pub async fn run(&self, decrypt: Option<Decrypt>, shutdown: impl Future<Output = ()>) {
+        let Some(files) = &self.files else { return shutdown.await };
+        let follow = async {
+            loop {
+                let began = Instant::now();
+                let (files, api) = (Arc::clone(files), Arc::clone(&self.api));
+                let (report, decrypt) = (self.report.clone(), decrypt.clone());
+                let scanned = tokio::task::spawn_blocking(move || {
+                    scan(&files, &api, &report, decrypt.as_ref())
+                });
+                match scanned.await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(failure)) => {
+                        let error = failure.into_message();
+                        tracing::error!(error, "could not take the files over");
+                    }
+                    Err(err) => {
+                        tracing::error!(
+                            panicked = err.is_panic(),
+                            "a look at the files was cut off"
+                        );
+                    }
+                }
+                // A directory that takes long to look at is looked at less often.
+                tokio::time::sleep(LOOK_EVERY.max(began.elapsed() * 20)).await;
+            }
+        };
+        tokio::select! {
+            () = follow => {}
+            () = shutdown => {}
+        }
+    }
+
+    /// Exports Secrets from now on; into a store that is new, they are read back first.
+    fn export(&self, place: &Path, fresh: bool) -> Result<Vec<Problem>, Error> {
+        let exporter = Exporter::new(place);
+        let unread = if fresh { exporter.restore(&self.api)? } else { Vec::new() };
+        exporter.synchronize(&self.api.store, &unread).map_err(Error::Store)?;
+        if self.api.store.exporter.set(exporter).is_err() {
+            tracing::debug!("Secrets are exported already");
+        }
+        let message = "the Secret could not be read back into the new store; repair or delete it";
+        let told = unread.into_iter();
+        Ok(told.map(|file| Problem { file, line: None, message: message.to_owned() }).collect())
+    }
+}
+
+fn open_files(directory: &Path, options: &Options) -> Result<Files, Error> {
+    let missing = |source| Error::Directory { path: directory.to_owned(), source };
+    std::fs::read_dir(directory).map_err(missing)?;
+    Ok(Files::new(&place::resolve(directory), &options.state, &options.owner))
+}
+
+fn moved_aside(path: &Path, aside: &Path) -> Problem {
+    let message = format!(
+        "the store was damaged and is now `{}`; a new one was begun from the manifests and the \
+         exported Secrets, and every status is worked out again",
+        aside.display()
+    );
+    Problem { file: path.to_owned(), line: None, message }
+}
+
+fn scan(
+    files: &Mutex<Files>,
+    api: &Api,
+    report: &watch::Sender<Report>,
+    decrypt: Option<&Decrypt>,
+) -> Result<(), Failure> {
+    let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = files.scan(api, decrypt)? {
+        report.send_if_modified(|last| {
+            let differs = *last != found;
+            *last = found;
+            differs
+        });
+    }
+    Ok(())
 }
 
 /// All kinds, and the definitions of those that are not built in.
@@ -139,25 +269,19 @@ fn prepare(api: &Api, definitions: &[Value]) -> Result<(), Failure> {
         }
         api.ensure_namespace(writer, DEFAULT_NAMESPACE)?;
         gc::sweep(api, writer)
-    })?;
-    // Watches from before this start have to list again.
-    api.store.log.begin(api.store.snapshot()?.version);
-    Ok(())
+    })
 }
 
 /// Gives a definition the identity of its predecessor, or a new one.
 fn identify(new: &mut Object, old: Option<&Object>, now: &str) {
-    let generation = match old {
-        Some(old) => {
-            object::carry(old, new, "uid");
-            object::carry(old, new, "creationTimestamp");
-            object::meta(old).get("generation").and_then(Value::as_i64).unwrap_or(0) + 1
-        }
-        None => {
-            object::set(new, "uid", &meta::uid());
-            object::set(new, "creationTimestamp", now);
-            1
-        }
-    };
+    let mut generation = 1;
+    if let Some(old) = old {
+        object::carry(old, new, "uid");
+        object::carry(old, new, "creationTimestamp");
+        generation += object::meta(old).get("generation").and_then(Value::as_i64).unwrap_or(0);
+    } else {
+        object::set(new, "uid", &meta::uid());
+        object::set(new, "creationTimestamp", now);
+    }
     object::meta_mut(new).insert("generation".to_owned(), Value::from(generation));
 }

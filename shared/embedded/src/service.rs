@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll},
 };
 
@@ -27,10 +27,11 @@ use crate::{
 /// What the service answers with.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// The API as a tower service, for `kube::Client::new` or an HTTP listener.
+/// The API as a tower service, for `kube::Client::new` or an HTTP listener. It answers as long as
+/// its [`crate::Server`] lives, and keeps nothing of it alive.
 #[derive(Clone)]
 pub struct ApiService {
-    api: Arc<Api>,
+    api: Weak<Api>,
 }
 
 impl std::fmt::Debug for ApiService {
@@ -40,8 +41,8 @@ impl std::fmt::Debug for ApiService {
 }
 
 impl ApiService {
-    pub(crate) fn new(api: Arc<Api>) -> Self {
-        Self { api }
+    pub(crate) fn new(api: &Arc<Api>) -> Self {
+        Self { api: Arc::downgrade(api) }
     }
 }
 
@@ -60,14 +61,17 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let api = Arc::clone(&self.api);
+        let api = self.api.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(Into::into)?.to_bytes();
             let query = Query::parse(parts.uri.query().unwrap_or(""));
             let request = Request { headers: parts.headers, query, body };
             let path = parts.uri.path().to_owned();
-            let answer = answer(api, parts.method, path, request).await;
+            let answer = match api.upgrade() {
+                Some(api) => answer(api, parts.method, path, request).await,
+                None => Err(Failure::stopped()),
+            };
             Ok(answer.unwrap_or_else(|failure| failed(&failure)))
         })
     }

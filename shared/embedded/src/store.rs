@@ -5,9 +5,11 @@
 
 use std::{
     collections::VecDeque,
+    fs::OpenOptions,
     io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use redb::{
@@ -17,6 +19,7 @@ use redb::{
 
 pub(crate) use self::writer::{Touched, Writer};
 use crate::{
+    export::Exporter,
     log::Log,
     object::{self, Object},
 };
@@ -97,6 +100,8 @@ pub(crate) struct Store {
     writing: Mutex<()>,
     kept: Mutex<VecDeque<Arc<Snapshot>>>,
     pub log: Log,
+    /// Set once the store and its files agree.
+    pub exporter: OnceLock<Exporter>,
 }
 
 /// All objects as they were at one resourceVersion.
@@ -126,6 +131,7 @@ impl Store {
             writing: Mutex::new(()),
             kept: Mutex::new(VecDeque::new()),
             log: Log::default(),
+            exporter: OnceLock::new(),
         };
         store.prepare()?;
         store.log.begin(store.snapshot()?.version);
@@ -191,6 +197,9 @@ impl Store {
             return Ok(answer);
         };
         transaction.commit().map_err(Error::write)?;
+        if let Some(exporter) = self.exporter.get() {
+            exporter.follow(&events);
+        }
         self.log.publish(events);
         Ok(answer)
     }
@@ -201,11 +210,6 @@ impl Snapshot {
         let objects = self.transaction.open_table(OBJECTS).map_err(Error::read)?;
         let found = objects.get(key).map_err(Error::read)?;
         Ok(found.map(|bytes| bytes.value().to_vec()))
-    }
-
-    /// The object at `key`, parsed.
-    pub(crate) fn object(&self, key: &str) -> Result<Option<Object>, Error> {
-        self.get(key)?.map(|bytes| parse(key, &bytes)).transpose()
     }
 
     /// Visits the objects whose key begins with `prefix` and is not below `start`, in order,
@@ -248,7 +252,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Opens the file, or makes it so that only this user can read it.
 fn open_database(path: &Path) -> Result<Database, DatabaseError> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    file.map_err(|err| DatabaseError::Storage(StorageError::Io(err)))?;
     Database::builder().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).create(path)
 }
 

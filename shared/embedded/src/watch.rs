@@ -3,7 +3,12 @@
 //! A watch holds no queue. It remembers how far it got and reads on from the shared history, so a
 //! slow client costs nothing, and is told that its version expired when history moved past it.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -30,7 +35,7 @@ const BATCH: usize = 200;
 
 /// One watch.
 struct Watch {
-    api: Arc<Api>,
+    api: Weak<Api>,
     target: Target,
     selector: Selector,
     form: Form,
@@ -84,7 +89,7 @@ pub(crate) fn start(
     let now = Instant::now();
     let watch = Watch {
         selector: selector(target, query)?,
-        api: Arc::clone(api),
+        api: Arc::downgrade(api),
         target: target.clone(),
         form,
         bookmarks,
@@ -187,8 +192,9 @@ impl Watch {
 
     fn tell_changes(&mut self) -> Result<(), Failure> {
         self.head.borrow_and_update();
+        let api = self.api.upgrade().ok_or_else(Failure::stopped)?;
         let (events, reached) =
-            self.api.store.log.after(self.cursor, &self.target.kind.stored).map_err(|oldest| {
+            api.store.log.after(self.cursor, &self.target.kind.stored).map_err(|oldest| {
                 let asked = self.cursor;
                 Failure::expired(format!("too old resource version: {asked} ({oldest})"))
             })?;

@@ -1,5 +1,4 @@
 //! The conformance suite, on the embedded API.
-#![cfg(feature = "conformance")]
 
 use embedded::{Options, Server, conformance};
 

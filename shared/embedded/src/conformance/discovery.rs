@@ -98,8 +98,8 @@ pub(super) async fn both_event_kinds_are_one(probe: Probe) -> Outcome {
     same("involvedObject", &older["involvedObject"]["name"], &json!("c"))?;
     same("reportingComponent", &older["reportingComponent"], &json!("conformance.dev/x"))?;
     let series = json!({ "count": 2, "lastObservedTime": "2026-01-01T00:00:01.000000Z" });
-    let patch = json!({ "series": series });
-    let newer = probe.patch(&format!("{newer}/e"), super::MERGE, &patch).await?.is(200)?;
+    let change = json!({ "series": series });
+    let newer = probe.patch(&format!("{newer}/e"), super::MERGE, &change).await?.is(200)?;
     same("note", &newer["note"], &json!("all well"))?;
     same("series", &newer["series"]["count"], &json!(2))?;
     let path =

@@ -133,9 +133,9 @@ pub(super) async fn one_object_can_be_read_as_metadata(probe: Probe) -> Outcome 
     same("kind", &object["kind"], &json!("PartialObjectMetadata"))?;
     same("uid", &object["metadata"]["uid"], &made["metadata"]["uid"])?;
     same("spec", &object["spec"], &Value::Null)?;
-    let patch = json!({ "metadata": { "annotations": { "a": "b" } } });
+    let change = json!({ "metadata": { "annotations": { "a": "b" } } });
     let reply =
-        probe.send(http::Method::PATCH, &path, (super::MERGE, METADATA), &patch).await?.is(200)?;
+        probe.send(http::Method::PATCH, &path, (super::MERGE, METADATA), &change).await?.is(200)?;
     same("kind after a patch", &reply["kind"], &json!("PartialObjectMetadata"))?;
     same("annotations", &reply["metadata"]["annotations"], &json!({ "a": "b" }))
 }

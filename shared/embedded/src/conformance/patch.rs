@@ -7,20 +7,20 @@ use super::{JSON_PATCH, MERGE, Outcome, Probe, STRATEGIC, same, says, version};
 pub(super) async fn a_merge_patch_merges_and_removes(probe: Probe) -> Outcome {
     probe.widget("a", json!({ "size": 1, "tags": ["x", "y"], "words": { "k": "v" } })).await?;
     let path = format!("{}/a", probe.widgets());
-    let patch = json!({ "spec": { "size": 2, "tags": ["z"], "words": { "k": null, "l": "w" } } });
-    let object = probe.patch(&path, MERGE, &patch).await?.is(200)?;
+    let change = json!({ "spec": { "size": 2, "tags": ["z"], "words": { "k": null, "l": "w" } } });
+    let object = probe.patch(&path, MERGE, &change).await?.is(200)?;
     same("size", &object["spec"]["size"], &json!(2))?;
     same("tags", &object["spec"]["tags"], &json!(["z"]))?;
     same("words", &object["spec"]["words"], &json!({ "l": "w" }))?;
-    let patch = json!({ "spec": { "size": null } });
-    let message = probe.patch(&path, MERGE, &patch).await?.fails(422, "Invalid")?;
+    let change = json!({ "spec": { "size": null } });
+    let message = probe.patch(&path, MERGE, &change).await?.fails(422, "Invalid")?;
     says(&message, "spec.size: Required value")
 }
 
 pub(super) async fn a_json_patch_tests_before_it_writes(probe: Probe) -> Outcome {
     probe.config_map("a", json!({})).await?;
     let path = format!("{}/a", probe.core("configmaps"));
-    let patch = json!([
+    let change = json!([
         { "op": "test", "path": "/data/a", "value": "1" },
         { "op": "replace", "path": "/data/a", "value": "2" },
         { "op": "add", "path": "/metadata/annotations", "value": {} },
@@ -29,12 +29,12 @@ pub(super) async fn a_json_patch_tests_before_it_writes(probe: Probe) -> Outcome
         { "op": "copy", "from": "/data/b", "path": "/data/c" },
         { "op": "move", "from": "/data/c", "path": "/data/d" },
     ]);
-    let object = probe.patch(&path, JSON_PATCH, &patch).await?.is(200)?;
+    let object = probe.patch(&path, JSON_PATCH, &change).await?.is(200)?;
     same("data", &object["data"], &json!({ "a": "2", "b": "3", "d": "3" }))?;
     same("annotations", &object["metadata"]["annotations"], &json!({ "x.dev/y": "z" }))?;
-    let patch = json!([{ "op": "test", "path": "/data/a", "value": "1" },
+    let change = json!([{ "op": "test", "path": "/data/a", "value": "1" },
         { "op": "remove", "path": "/data/a" }]);
-    probe.patch(&path, JSON_PATCH, &patch).await?.fails(422, "Invalid")?;
+    probe.patch(&path, JSON_PATCH, &change).await?.fails(422, "Invalid")?;
     let object = probe.get(&path).await?.is(200)?;
     same("data after a failed test", &object["data"]["a"], &json!("2"))
 }
@@ -42,13 +42,13 @@ pub(super) async fn a_json_patch_tests_before_it_writes(probe: Probe) -> Outcome
 pub(super) async fn a_test_for_null_holds_on_a_missing_path(probe: Probe) -> Outcome {
     probe.config_map("a", json!({})).await?;
     let path = format!("{}/a", probe.core("configmaps"));
-    let patch = json!([
+    let change = json!([
         { "op": "test", "path": "/metadata/finalizers", "value": null },
         { "op": "add", "path": "/metadata/finalizers", "value": ["x.dev/a"] },
     ]);
-    let object = probe.patch(&path, JSON_PATCH, &patch).await?.is(200)?;
+    let object = probe.patch(&path, JSON_PATCH, &change).await?.is(200)?;
     same("finalizers", &object["metadata"]["finalizers"], &json!(["x.dev/a"]))?;
-    probe.patch(&path, JSON_PATCH, &patch).await?.fails(422, "Invalid")?;
+    probe.patch(&path, JSON_PATCH, &change).await?.fails(422, "Invalid")?;
     let deep = json!([{ "op": "test", "path": "/nowhere/deep", "value": null }]);
     probe.patch(&path, JSON_PATCH, &deep).await?.fails(422, "Invalid")?;
     let release = json!([
@@ -67,8 +67,8 @@ pub(super) async fn a_json_patch_fails_as_a_whole(probe: Probe) -> Outcome {
         json!({ "op": "add", "path": "/none/deep", "value": "x" }),
         json!({ "op": "test", "path": "/data/none", "value": "x" }),
     ] {
-        let patch = json!([{ "op": "add", "path": "/data/b", "value": "2" }, last]);
-        probe.patch(&path, JSON_PATCH, &patch).await?.fails(422, "Invalid")?;
+        let change = json!([{ "op": "add", "path": "/data/b", "value": "2" }, last]);
+        probe.patch(&path, JSON_PATCH, &change).await?.fails(422, "Invalid")?;
     }
     let object = probe.get(&path).await?.is(200)?;
     same("resourceVersion", version(&object), version(&made))?;
@@ -93,8 +93,8 @@ pub(super) async fn a_strategic_patch_is_for_built_in_kinds(probe: Probe) -> Out
     let body = json!({ "apiVersion": "v1", "kind": "ConfigMap", "data": { "a": "1" },
         "metadata": { "name": "a", "finalizers": ["x.dev/a"] } });
     probe.post(&probe.core("configmaps"), &body).await?.is(201)?;
-    let patch = json!({ "data": { "b": "2" }, "metadata": { "finalizers": ["x.dev/b"] } });
-    let object = probe.patch(&path, STRATEGIC, &patch).await?.is(200)?;
+    let change = json!({ "data": { "b": "2" }, "metadata": { "finalizers": ["x.dev/b"] } });
+    let object = probe.patch(&path, STRATEGIC, &change).await?.is(200)?;
     same("data", &object["data"], &json!({ "a": "1", "b": "2" }))?;
     let mut both: Vec<&str> = object["metadata"]["finalizers"]
         .as_array()
@@ -104,38 +104,38 @@ pub(super) async fn a_strategic_patch_is_for_built_in_kinds(probe: Probe) -> Out
         .collect();
     both.sort_unstable();
     same("finalizers", &json!(both), &json!(["x.dev/a", "x.dev/b"]))?;
-    let patch = json!({ "metadata": { "$deleteFromPrimitiveList/finalizers": ["x.dev/a"] } });
-    let object = probe.patch(&path, STRATEGIC, &patch).await?.is(200)?;
+    let change = json!({ "metadata": { "$deleteFromPrimitiveList/finalizers": ["x.dev/a"] } });
+    let object = probe.patch(&path, STRATEGIC, &change).await?.is(200)?;
     same("finalizers", &object["metadata"]["finalizers"], &json!(["x.dev/b"]))?;
-    let patch = json!({ "data": { "$patch": "replace", "c": "3" } });
-    let object = probe.patch(&path, STRATEGIC, &patch).await?.is(200)?;
+    let change = json!({ "data": { "$patch": "replace", "c": "3" } });
+    let object = probe.patch(&path, STRATEGIC, &change).await?.is(200)?;
     same("data", &object["data"], &json!({ "c": "3" }))?;
     probe.widget("a", json!({ "size": 1 })).await?;
     let path = format!("{}/a", probe.widgets());
-    let patch = json!({ "spec": { "size": 2 } });
-    probe.patch(&path, STRATEGIC, &patch).await?.fails(415, "UnsupportedMediaType")?;
+    let change = json!({ "spec": { "size": 2 } });
+    probe.patch(&path, STRATEGIC, &change).await?.fails(415, "UnsupportedMediaType")?;
     Ok(())
 }
 
 pub(super) async fn a_patch_cannot_rename(probe: Probe) -> Outcome {
     probe.config_map("a", json!({})).await?;
     let path = format!("{}/a", probe.core("configmaps"));
-    let patch = json!({ "metadata": { "name": "b" } });
-    let message = probe.patch(&path, MERGE, &patch).await?.fails(400, "BadRequest")?;
+    let change = json!({ "metadata": { "name": "b" } });
+    let message = probe.patch(&path, MERGE, &change).await?.fails(400, "BadRequest")?;
     says(&message, "the name of the object (b) does not match the name on the URL (a)")
 }
 
 pub(super) async fn a_patch_that_changes_nothing_changes_nothing(probe: Probe) -> Outcome {
     let made = probe.config_map("a", json!({ "x": "y" })).await?;
     let path = format!("{}/a", probe.core("configmaps"));
-    for (media, patch) in [
+    for (media, change) in [
         (MERGE, json!({ "data": { "a": "1" } })),
         (MERGE, json!({})),
         (STRATEGIC, json!({ "metadata": { "labels": { "x": "y" } } })),
         (JSON_PATCH, json!([{ "op": "replace", "path": "/data/a", "value": "1" }])),
     ] {
-        let object = probe.patch(&path, media, &patch).await?.is(200)?;
-        same(&format!("resourceVersion after {patch}"), version(&object), version(&made))?;
+        let object = probe.patch(&path, media, &change).await?.is(200)?;
+        same(&format!("resourceVersion after {change}"), version(&object), version(&made))?;
     }
     Ok(())
 }
@@ -143,17 +143,17 @@ pub(super) async fn a_patch_that_changes_nothing_changes_nothing(probe: Probe) -
 pub(super) async fn a_patch_of_the_status_stays_there(probe: Probe) -> Outcome {
     probe.widget("a", json!({ "size": 1 })).await?;
     let path = format!("{}/a", probe.widgets());
-    let patch = json!({ "metadata": { "labels": { "x": "y" } },
+    let change = json!({ "metadata": { "labels": { "x": "y" } },
         "spec": { "size": 7 }, "status": { "phase": "Q" } });
-    let object = probe.patch(&format!("{path}/status"), MERGE, &patch).await?.is(200)?;
+    let object = probe.patch(&format!("{path}/status"), MERGE, &change).await?.is(200)?;
     same("labels", &object["metadata"]["labels"], &Value::Null)?;
     same("size", &object["spec"]["size"], &json!(1))?;
     same("phase", &object["status"]["phase"], &json!("Q"))?;
     let json_patch = json!([{ "op": "add", "path": "/status/seen", "value": 4 }]);
     let object = probe.patch(&format!("{path}/status"), JSON_PATCH, &json_patch).await?.is(200)?;
     same("status", &object["status"], &json!({ "phase": "Q", "seen": 4 }))?;
-    let patch = json!({ "status": { "phase": "ignored" } });
-    let object = probe.patch(&path, MERGE, &patch).await?.is(200)?;
+    let change = json!({ "status": { "phase": "ignored" } });
+    let object = probe.patch(&path, MERGE, &change).await?.is(200)?;
     same("phase after a plain patch", &object["status"]["phase"], &json!("Q"))
 }
 

@@ -36,8 +36,8 @@ pub(super) async fn a_foreign_uid_conflicts(probe: Probe) -> Outcome {
         "Precondition failed: UID in precondition: 00000000-0000-4000-8000-000000000000",
     )?;
     says(&message, &format!("UID in object meta: {uid}"))?;
-    let patch = json!({ "metadata": { "uid": "00000000-0000-4000-8000-000000000000" } });
-    let message = probe.patch(&path, super::MERGE, &patch).await?.fails(422, "Invalid")?;
+    let change = json!({ "metadata": { "uid": "00000000-0000-4000-8000-000000000000" } });
+    let message = probe.patch(&path, super::MERGE, &change).await?.fails(422, "Invalid")?;
     says(&message, "metadata.uid: Invalid value")
 }
 
@@ -68,10 +68,10 @@ pub(super) async fn the_generation_counts_spec_changes_only(probe: Probe) -> Out
         (json!({ "spec": { "size": 2 } }), 0),
         (json!({ "metadata": { "generation": 9 } }), 0),
     ];
-    for (patch, step) in patches {
+    for (change, step) in patches {
         expected += step;
-        let object = probe.patch(&path, super::MERGE, &patch).await?.is(200)?;
-        same(&format!("after {patch}"), &object["metadata"]["generation"], &json!(expected))?;
+        let object = probe.patch(&path, super::MERGE, &change).await?.is(200)?;
+        same(&format!("after {change}"), &object["metadata"]["generation"], &json!(expected))?;
     }
     let status = json!({ "status": { "phase": "x" } });
     let object = probe.patch(&format!("{path}/status"), super::MERGE, &status).await?.is(200)?;
@@ -171,10 +171,10 @@ pub(super) async fn a_config_map_can_be_immutable(probe: Probe) -> Outcome {
     probe.config_map("a", json!({})).await?;
     let path = format!("{}/a", probe.core("configmaps"));
     probe.patch(&path, super::MERGE, &json!({ "immutable": true })).await?.is(200)?;
-    let patch = json!({ "data": { "a": "2" } });
-    let message = probe.patch(&path, super::MERGE, &patch).await?.fails(422, "Invalid")?;
+    let change = json!({ "data": { "a": "2" } });
+    let message = probe.patch(&path, super::MERGE, &change).await?.fails(422, "Invalid")?;
     says(&message, "data: Forbidden: field is immutable when `immutable` is set")?;
-    let patch = json!({ "metadata": { "labels": { "a": "b" } } });
-    probe.patch(&path, super::MERGE, &patch).await?.is(200)?;
+    let change = json!({ "metadata": { "labels": { "a": "b" } } });
+    probe.patch(&path, super::MERGE, &change).await?.is(200)?;
     Ok(())
 }

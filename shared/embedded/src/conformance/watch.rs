@@ -15,12 +15,12 @@ pub(super) async fn a_watch_tells_every_change(probe: Probe) -> Outcome {
     let made = probe.widget("a", json!({ "size": 1 })).await?;
     let seen = events.expect("ADDED", "a").await?;
     same("what was added", &seen, &made)?;
-    let patch = json!({ "spec": { "size": 2 } });
-    let changed = probe.patch(&format!("{path}/a"), MERGE, &patch).await?.is(200)?;
+    let change = json!({ "spec": { "size": 2 } });
+    let changed = probe.patch(&format!("{path}/a"), MERGE, &change).await?.is(200)?;
     let seen = events.expect("MODIFIED", "a").await?;
     same("what was changed", &seen, &changed)?;
     // A write that changes nothing is not told.
-    probe.patch(&format!("{path}/a"), MERGE, &patch).await?.is(200)?;
+    probe.patch(&format!("{path}/a"), MERGE, &change).await?.is(200)?;
     probe.delete(&format!("{path}/a"), &Value::Null).await?.is(200)?;
     let seen = events.expect("DELETED", "a").await?;
     same("size of what was deleted", &seen["spec"]["size"], &json!(2))?;

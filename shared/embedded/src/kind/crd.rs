@@ -1,11 +1,11 @@
-//! CustomResourceDefinitions, as the kinds that they declare.
+//! Definitions of custom resources, as the kinds that they declare.
 
 use serde_json::{Value, json};
 
 use super::{Kind, Traits, Version, rules};
 use crate::schema::Schema;
 
-/// A CustomResourceDefinition that cannot be served.
+/// A `CustomResourceDefinition` that cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A field that every definition has is missing.

@@ -35,7 +35,7 @@ fn merge_maps(whole: &mut Map<String, Value>, patch: &Map<String, Value>) -> Res
     match patch.get("$patch").and_then(Value::as_str) {
         None | Some("merge") => {}
         Some("replace") => {
-            *whole = patch.clone();
+            whole.clone_from(patch);
             whole.remove("$patch");
             return Ok(());
         }

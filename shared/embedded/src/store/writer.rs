@@ -77,8 +77,7 @@ impl<'t> Writer<'t> {
         let bytes = object::bytes(new);
         self.objects.insert(key.as_str(), bytes.as_slice()).map_err(Error::write)?;
         self.index(&key, old, Some(new))?;
-        let change = if old.is_some() { Change::Modified } else { Change::Added };
-        self.record(kind, change, bytes, old, Some(new));
+        self.record(kind, (&key, bytes), (old, Some(new)))?;
         if !object::owners(new).is_empty() || object::deleting(new) {
             self.touched.push_back(Touched::Put(key));
         }
@@ -93,7 +92,7 @@ impl<'t> Writer<'t> {
         self.index(&key, Some(old), None)?;
         let mut last = old.clone();
         object::set(&mut last, "resourceVersion", &self.version.to_string());
-        self.record(kind, Change::Deleted, object::bytes(&last), Some(old), None);
+        self.record(kind, (&key, object::bytes(&last)), (Some(old), None))?;
         self.touched.push_back(Touched::Removed { key, object: last });
         Ok(())
     }
@@ -108,15 +107,20 @@ impl<'t> Writer<'t> {
         self.touched.pop_front()
     }
 
+    /// Notes the event of a change from `old` to `new`; `bytes` are the object's last state.
     fn record(
         &mut self,
         kind: &Kind,
-        change: Change,
-        bytes: Vec<u8>,
-        old: Option<&Object>,
-        new: Option<&Object>,
-    ) {
+        (key, bytes): (&str, Vec<u8>),
+        (old, new): (Option<&Object>, Option<&Object>),
+    ) -> Result<(), Error> {
         self.changed = true;
+        let change = match (old, new) {
+            (_, None) => Change::Deleted,
+            (None, Some(_)) => Change::Added,
+            (Some(_), Some(_)) => Change::Modified,
+        };
+        let from_file = self.files.get(key).map_err(Error::read)?.is_some();
         let before = old.map(|old| kind.facets(old));
         let after = new.map(|new| kind.facets(new));
         let crossing = after.is_some() && before != after;
@@ -132,8 +136,10 @@ impl<'t> Writer<'t> {
             before,
             after,
             object: bytes.into(),
+            from_file,
             previous,
         }));
+        Ok(())
     }
 
     /// Keeps `OWNED` in step with the owner references.
