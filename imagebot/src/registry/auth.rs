@@ -123,10 +123,9 @@ fn service(session: &Session<'_>, realm: &str) -> Result<Url, Error> {
     let shown = || realm.chars().filter(|character| !character.is_control()).take(100).collect();
     let wrong = || Error::Realm { host: host.clone(), realm: shown() };
     let url = Url::parse(realm).map_err(|_| wrong())?;
-    let named =
-        url.host_str().map(|name| is_loopback(name) && is_loopback(host)).unwrap_or_default();
+    let here = url.host_str().is_some_and(|name| is_loopback(name) && is_loopback(host));
     let fits = url.scheme() == "https"
-        || (url.scheme() == "http" && (session.origin.scheme() == "http" || named));
+        || (url.scheme() == "http" && (session.origin.scheme() == "http" || here));
     if fits && url.username().is_empty() && url.password().is_none() {
         Ok(url)
     } else {

@@ -41,13 +41,13 @@ pub(super) enum Credential {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct File {
-    auths: Option<BTreeMap<String, Auth>>,
+    auths: Option<BTreeMap<String, Login>>,
     creds_store: Option<String>,
     cred_helpers: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
-struct Auth {
+struct Login {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -68,7 +68,7 @@ impl Keychain {
                 "names a credential helper, which is a program of another machine",
             ));
         }
-        let legacy: BTreeMap<String, Auth> =
+        let legacy: BTreeMap<String, Login> =
             serde_json::from_slice(json).map_err(|error| Error::malformed(&error))?;
         Self::of(legacy)
     }
@@ -89,7 +89,7 @@ impl Keychain {
         best.map(|entry| &entry.credential)
     }
 
-    fn of(auths: BTreeMap<String, Auth>) -> Result<Self, Error> {
+    fn of(auths: BTreeMap<String, Login>) -> Result<Self, Error> {
         let mut entries = Vec::new();
         for (name, auth) in auths {
             let (host, path) = split(&name);
@@ -147,7 +147,7 @@ fn label_fits(pattern: &str, label: &str) -> bool {
     (0..=rest.len()).any(|at| rest.get(at..).is_some_and(|rest| label_fits(tail, rest)))
 }
 
-impl Auth {
+impl Login {
     fn credential(mut self) -> Result<Option<Credential>, Error> {
         let secret = |text: &mut Option<String>| {
             text.take().filter(|text| !text.is_empty()).map(Zeroizing::new)
@@ -182,7 +182,7 @@ fn decode(auth: &str) -> Result<(String, Zeroizing<String>), Error> {
     Ok((username.to_owned(), Zeroizing::new(password.to_owned())))
 }
 
-impl Drop for Auth {
+impl Drop for Login {
     fn drop(&mut self) {
         for text in
             [&mut self.auth, &mut self.password, &mut self.identitytoken, &mut self.registrytoken]

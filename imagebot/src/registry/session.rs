@@ -188,7 +188,10 @@ impl<'s> Session<'s> {
             request = request.header(AUTHORIZATION, value);
         }
         let response = request.send().await.map_err(|source| self.unreachable(source))?;
-        self.shared.remember(&self.key, |known| known.scheme = Some(self.scheme));
+        // A server that has TLS answers 400 to those who speak without.
+        if response.status() != StatusCode::BAD_REQUEST {
+            self.shared.remember(&self.key, |known| known.scheme = Some(self.scheme));
+        }
         Ok(response)
     }
 

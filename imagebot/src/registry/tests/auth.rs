@@ -205,12 +205,12 @@ async fn a_token_service_that_lies_is_not_believed() {
     for (realm, body, said) in cases {
         let address = Arc::new(OnceLock::<String>::new());
         let known = Arc::clone(&address);
-        let server = Server::start(move |asked| match asked.path.as_str() {
-            "/token" => answer(200, &[], body),
-            _ => {
-                let realm = realm.replace("HOST", known.get().unwrap());
-                answer(401, &[("www-authenticate", &format!("Bearer realm=\"{realm}\""))], "{}")
+        let server = Server::start(move |asked| {
+            if asked.path == "/token" {
+                return answer(200, &[], body);
             }
+            let realm = realm.replace("HOST", known.get().unwrap());
+            answer(401, &[("www-authenticate", &format!("Bearer realm=\"{realm}\""))], "{}")
         })
         .await;
         address.set(server.address().to_owned()).unwrap();
