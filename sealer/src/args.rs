@@ -62,7 +62,7 @@ pub struct Args {
     pub my_cn: String,
 
     /// Where Git objects are kept between runs; a cache, that only costs time to lose
-    /// [default: with --local its state directory, else $XDG_CACHE_HOME/signet/sealer]
+    /// [default: with --local its state directory, else $`XDG_CACHE_HOME`/signet/sealer]
     #[arg(long, env = "SIGNET_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 
@@ -127,12 +127,14 @@ impl Args {
 
     /// Where caches go; `None` when neither the flags nor the environment say.
     pub fn cache_dir(&self) -> Option<PathBuf> {
+        let state = || Some(self.common.state_of(self.common.local.as_deref()?)?.join("cache"));
         let caches = || {
             let home = self.home.as_ref().map(|home| home.join(".cache"));
             let base = self.xdg_cache_home.clone().or(home)?;
-            Some(base.join("signet").join("sealer"))
+            Some(base.join("signet"))
         };
-        self.cache_dir.clone().or_else(caches)
+        let ours = || Some(state().or_else(caches)?.join("sealer"));
+        self.cache_dir.clone().or_else(ours)
     }
 
     /// Whether `controller` runs.

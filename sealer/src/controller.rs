@@ -9,9 +9,11 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::secrets::{Known, Secrets};
 
+pub mod external_secret;
 pub mod git_secret_sync;
 pub mod sealed_secret;
 pub mod sealing_key;
+pub mod secret_store;
 
 /// What every controller is given. Cheap to clone.
 #[derive(Clone)]

@@ -55,9 +55,9 @@ async fn certificate(State(shared): State<Arc<Shared>>) -> Response {
 /// Whether every value of a SealedSecret opens: 200 or 409.
 async fn verify(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     shared
-        .work(&body, |ring, sealed| match sealed.opens(ring) {
-            true => StatusCode::OK.into_response(),
-            false => StatusCode::CONFLICT.into_response(),
+        .work(&body, |ring, sealed| {
+            let opens = sealed.opens(ring);
+            if opens { StatusCode::OK } else { StatusCode::CONFLICT }.into_response()
         })
         .await
 }
@@ -141,3 +141,6 @@ impl Sealed {
         Some(manifest)
     }
 }
+
+#[cfg(test)]
+mod tests;

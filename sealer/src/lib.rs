@@ -10,19 +10,24 @@
 //! [`secrets`] writes a Secret, and only what `claim` allows.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use axum::Router;
-use kube::Config;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{Config, CustomResourceExt as _};
 use reconcile::process::{self, Process};
 use reconcile::{Core, Tasks};
 use repo::Cache;
+use sealer_api::GitRepository;
 
 use crate::accounts::Accounts;
 use crate::args::{Args, Controller};
+use crate::controller::external_secret::External;
 use crate::controller::git_secret_sync::Git;
-use crate::controller::{Context, git_secret_sync, sealed_secret, sealing_key};
+use crate::controller::{Context, external_secret, git_secret_sync, sealed_secret, sealing_key};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
+use crate::provider::reads::Reads;
 use crate::secrets::Secrets;
 
 pub mod accounts;
@@ -31,6 +36,7 @@ pub mod controller;
 pub mod http;
 pub mod keys;
 pub mod metrics;
+pub mod provider;
 pub mod request;
 pub mod secrets;
 pub mod source;
@@ -72,13 +78,20 @@ impl Error {
 
 /// Runs the daemon until a signal, or until it can no longer do its work.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let mut process = Process::start("sealer", args.common.clone()).await?;
+    let mut process = Process::start("sealer", args.common.clone(), local_kinds()).await?;
     let config = accounts::config(&args.common).await;
     let daemon = Daemon::new(&process.core(), args, process.home(), config)?;
     daemon.always(process.always());
     daemon.leading(process.leading());
     process.serve(daemon.routes());
     Ok(process.run().await?)
+}
+
+/// The kinds that a directory may hold.
+fn local_kinds() -> Vec<CustomResourceDefinition> {
+    let mut kinds = sealer_api::crds();
+    kinds.push(GitRepository::crd());
+    kinds
 }
 
 impl Daemon {
@@ -116,6 +129,14 @@ impl Daemon {
             let accounts = Accounts::new(context.core.client.clone(), self.config.clone());
             let local = self.args.common.local.is_some();
             git_secret_sync::start(context, Git { cache, accounts, local }, tasks);
+        }
+        if self.args.runs(Controller::ExternalSecret) {
+            let external = External {
+                stores: Arc::default(),
+                reads: Reads::new(context.metrics.clone()),
+                class: self.args.controller_class.clone(),
+            };
+            external_secret::start(context, external, tasks);
         }
     }
 

@@ -83,6 +83,9 @@ pub enum Wanted {
 }
 
 /// Sends a request and decodes its answer.
+///
+/// # Panics
+/// When `path` is not one, which names that the API server accepted cannot cause.
 pub async fn send<T: DeserializeOwned>(
     client: &Client,
     method: Method,

@@ -201,8 +201,12 @@ impl Secrets {
                     .filter(|place| !listed.contains_key(*place))
                     .cloned()
                     .collect();
-                gone.into_iter().for_each(|place| state.vanished(&place));
-                listed.drain().for_each(|(place, known)| state.seen(place, known));
+                for place in gone {
+                    state.vanished(&place);
+                }
+                for (place, known) in listed.drain() {
+                    state.seen(place, known);
+                }
                 self.shared.ready.send_replace(true);
             }
             watcher::Event::Apply(meta) => {

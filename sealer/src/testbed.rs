@@ -1,7 +1,7 @@
 //! The daemon on an embedded API, for the tests of this crate.
 
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use embedded::{Options, Server};
@@ -47,7 +47,7 @@ pub(crate) struct Bed {
 
 /// A daemon on a bed; dropping it kills it.
 pub(crate) struct Running {
-    pub(crate) core: Core,
+    core: Core,
     pub(crate) daemon: Daemon,
     _tasks: JoinSet<()>,
 }
@@ -94,8 +94,7 @@ impl Bed {
         let cache = format!("--cache-dir={}", cache.display());
         let local = format!("--local={}", self.dir.path().display());
         let typed = ["sealer", &cache, &local].into_iter().chain(flags.iter().copied());
-        let daemon =
-            Daemon::new(&core, Args::try_parse_from(typed).unwrap(), "default", None).unwrap();
+        let daemon = started(&core, &Args::try_parse_from(typed).unwrap());
         let mut tasks = Tasks::default();
         daemon.always(&mut tasks);
         daemon.leading(&mut tasks);
@@ -183,6 +182,7 @@ impl Bed {
     }
 
     /// Waits until `check` answers something.
+    #[expect(clippy::unused_self, reason = "what is awaited happens on the bed")]
     #[track_caller]
     pub(crate) fn until<W: Into<String>, T, F: Future<Output = Option<T>>, C: FnMut() -> F>(
         &self,
@@ -305,6 +305,17 @@ pub(crate) fn sealed(name: &str, scope: SealScope, index: usize, values: &[(&str
         manifest["metadata"]["annotations"] = json!({annotation: "true"});
     }
     manifest
+}
+
+/// A daemon; one that was just killed may hold the Git cache a moment longer.
+fn started(core: &Core, args: &Args) -> Daemon {
+    let begin = Instant::now();
+    loop {
+        match Daemon::new(core, args.clone(), "default", None) {
+            Err(crate::Error::Cache(_)) if begin.elapsed() < PATIENCE => std::thread::yield_now(),
+            daemon => return daemon.unwrap(),
+        }
+    }
 }
 
 fn now() -> Timestamp {

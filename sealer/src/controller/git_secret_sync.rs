@@ -31,6 +31,7 @@ mod apply;
 mod error;
 mod files;
 mod glob;
+mod look;
 mod object;
 mod source;
 mod status;
@@ -38,10 +39,10 @@ mod status;
 mod tests;
 
 use self::error::Error;
-use self::files::{Content, File, Memory, Opener, Yield};
+use self::files::{File, Memory, Opener, Yield};
 use self::glob::Glob;
+use self::look::Look;
 use self::object::Destination;
-use self::source::Source;
 
 /// What the controller needs besides the [`Context`].
 pub struct Git {
@@ -170,7 +171,20 @@ impl Reconciler for Syncer {
         let identities = source::identities(&self.context, object).await?;
         let source = source::of(&self.context, object, self.git.local).await?;
         let Some(source) = source else { return Ok(Observed::Settled) };
-        let (revision, files) = self.read(object, valid, source, &memory, &identities).await?;
+        let mut keys = identities.recipients();
+        keys.sort_unstable();
+        let look = Look {
+            cache: self.git.cache.clone(),
+            source,
+            path: object.spec.path.clone(),
+            include: valid.include.clone(),
+            exclude: valid.exclude.clone(),
+            salt: salt(object),
+            settled: self.settled(object),
+            memory: Arc::clone(&memory),
+            keys,
+        };
+        let (revision, files) = look.run().await?;
         Ok(Observed::Commit(Box::new(Looked { revision, files, identities, memory })))
     }
 
@@ -264,56 +278,6 @@ impl Syncer {
         let (namespace, name) = status::place(entry);
         let known = self.context.secrets.known(namespace, name);
         known.is_some_and(|known| is_entry(entry, &known))
-    }
-
-    /// Fetches, and reads what has to be read. Blocks a thread of its own.
-    async fn read(
-        &self,
-        object: &GitSecretSync,
-        valid: &Valid,
-        source: Source,
-        memory: &Arc<Memory>,
-        identities: &Identities,
-    ) -> Result<(String, Vec<File>), Error> {
-        let mut keys = identities.recipients();
-        keys.sort_unstable();
-        let settled: BTreeSet<_> = self.settled(object);
-        let (cache, memory) = (self.git.cache.clone(), Arc::clone(memory));
-        let path = object.spec.path.clone();
-        let (include, exclude) = (valid.include.clone(), valid.exclude.clone());
-        let salt = salt(object);
-        let read = tokio::task::spawn_blocking(move || -> Result<_, repo::Error> {
-            let fetched = cache.mirror(source.remote)?.fetch(&source.reference)?;
-            let tree = fetched.commit.files();
-            let below = path.trim_start_matches("./").trim_matches('/').to_owned();
-            let mut selected = tree.list(&below)?;
-            selected.retain(|file| {
-                let inner =
-                    file.path.strip_prefix(&below).unwrap_or(&file.path).trim_start_matches('/');
-                include.iter().any(|glob| glob.matches(inner))
-                    && !exclude.iter().any(|glob| glob.matches(inner))
-            });
-            let blobs: BTreeSet<ObjectId> = selected.iter().map(|file| file.id).collect();
-            memory.retain(&keys, |blob| blobs.contains(blob));
-            let mut files = Vec::with_capacity(selected.len());
-            for file in selected {
-                let hash = salt.hash(file.id);
-                let content = if settled.contains(&(file.path.clone(), hash)) {
-                    Content::Settled
-                } else if let Some(known) = memory.of(file.id, &keys) {
-                    known
-                } else {
-                    Content::Bytes(tree.read(file.id)?)
-                };
-                files.push(File { path: file.path, blob: file.id, content });
-            }
-            let name = fetched.name.unwrap_or_default();
-            let name =
-                name.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/").to_owned();
-            let name = if name.is_empty() { name } else { format!("{name}@") };
-            Ok((format!("{name}sha1:{}", fetched.commit.id), files))
-        });
-        read.await.map_err(|_| Error::Interrupted)?.map_err(Error::Git)
     }
 
     /// The files, with the hash of their source, all of whose Secrets are as they were written.

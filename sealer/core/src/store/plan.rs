@@ -1,6 +1,9 @@
 //! From the entries of an `ExternalSecret` to reads, and from their answers to values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::Value;
 
@@ -111,9 +114,11 @@ impl Request {
     }
 
     /// The values of the Secret. Every failure is reported, not only the first.
-    pub fn assemble(
+    ///
+    /// Answers may be shared: `A` is an [`Answer`], or an `Arc` of one.
+    pub fn assemble<A: Borrow<Answer>>(
         &self,
-        answers: &BTreeMap<Read, Answer>,
+        answers: &BTreeMap<Read, A>,
     ) -> Result<BTreeMap<String, Plaintext>, Vec<Failure>> {
         let (mut values, mut failures) = (BTreeMap::new(), Vec::new());
         let mut fail = |field, remote: &Remote, source| {
@@ -136,9 +141,9 @@ impl Request {
 }
 
 impl Extract {
-    fn values(
+    fn values<A: Borrow<Answer>>(
         &self,
-        answers: &BTreeMap<Read, Answer>,
+        answers: &BTreeMap<Read, A>,
     ) -> Result<BTreeMap<String, Plaintext>, Error> {
         let parsed;
         let secret = match (self.remote.answer(answers)?, &self.remote.property) {
@@ -168,7 +173,10 @@ impl Extract {
 }
 
 impl Single {
-    fn value(&self, answers: &BTreeMap<Read, Answer>) -> Result<Plaintext, Error> {
+    fn value<A: Borrow<Answer>>(
+        &self,
+        answers: &BTreeMap<Read, A>,
+    ) -> Result<Plaintext, Error> {
         convert::check_key(&self.key)?;
         let value = match (self.remote.answer(answers)?, &self.remote.property) {
             (Answer::Absent, _) => return Err(Error::Absent),
@@ -180,8 +188,11 @@ impl Single {
 }
 
 impl Remote {
-    fn answer<'a>(&self, answers: &'a BTreeMap<Read, Answer>) -> Result<&'a Answer, Error> {
-        answers.get(&self.read).ok_or(Error::Unread)
+    fn answer<'a, A: Borrow<Answer>>(
+        &self,
+        answers: &'a BTreeMap<Read, A>,
+    ) -> Result<&'a Answer, Error> {
+        answers.get(&self.read).map(Borrow::borrow).ok_or(Error::Unread)
     }
 
     fn finish(&self, value: Plaintext) -> Result<Plaintext, Error> {

@@ -1,6 +1,7 @@
 //! Writing what a commit says, and deleting what it no longer says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use sealer_api::GitSecretSync;
@@ -21,6 +22,14 @@ const TOOLS: [&str; 4] = [
     "meta.helm.sh/release-name",
     "argocd.argoproj.io/tracking-id",
 ];
+
+/// Marks the source of an entry whose file could not be applied as a whole.
+const PARTIAL: &str = "partial:";
+
+/// The source of an entry, whether or not all of its file was applied.
+fn full(source: &str) -> &str {
+    source.strip_prefix(PARTIAL).unwrap_or(source)
+}
 
 /// Does what `result` says.
 pub(super) async fn apply(
@@ -81,7 +90,7 @@ impl Writer<'_> {
         let id = status::id(namespace, name);
         let before = self.before.get(&id).copied();
         let source = salt(self.object).hash(wanted.blob);
-        let written = self.put(namespace, name, wanted.desired, before, &source).await;
+        let written = self.put((namespace, name), wanted.desired, before, &source).await;
         match written {
             Ok((outcome, known)) => {
                 match outcome {
@@ -110,12 +119,11 @@ impl Writer<'_> {
 
     async fn put(
         &self,
-        namespace: &str,
-        name: &str,
+        (namespace, name): (&str, &str),
         mut desired: Desired,
         before: Option<&InventoryEntry>,
         source: &str,
-    ) -> Result<(write::Outcome, std::sync::Arc<Known>), write::Error> {
+    ) -> Result<(write::Outcome, Arc<Known>), write::Error> {
         let (own, sync) = names(self.object);
         if namespace == own {
             desired.metadata.owner_references = Some(vec![owner_reference(self.object)]);
@@ -128,6 +136,12 @@ impl Writer<'_> {
             .seen(namespace, name, before)
             .await
             .map_err(|source| write::Error::Request { name: name.to_owned(), source })?;
+        let pristine = before.zip(seen.as_ref()).filter(|(entry, known)| is_entry(entry, known));
+        let renewed = before.is_none_or(|entry| full(&entry.source) != source);
+        if let Some((_, known)) = pristine.filter(|_| !renewed) {
+            return Ok((write::Outcome::Unchanged, Arc::new(known.clone())));
+        }
+        let pristine = pristine.is_some();
         let adopts = match self.object.spec.conflict {
             Conflict::Fail => false,
             Conflict::Adopt => !seen.as_ref().is_some_and(is_of_a_tool),
@@ -136,10 +150,8 @@ impl Writer<'_> {
         let intent = Intent {
             rules: Rules::Owner,
             us: self.object.metadata.uid.as_deref().unwrap_or_default(),
-            pristine: before
-                .zip(seen.as_ref())
-                .is_some_and(|(entry, known)| is_entry(entry, known)),
-            renewed: before.is_none_or(|entry| entry.source != source),
+            pristine,
+            renewed,
             made: before.map(|entry| entry.uid.as_str()),
             adopts,
             seen,
@@ -205,6 +217,12 @@ impl Writer<'_> {
 
     fn finish(self) -> Result<Applied, Error> {
         let mut outcome = self.outcome;
+        for entry in &mut outcome.entries {
+            // A file of which something is missing must be opened again.
+            if self.failures.contains_key(&entry.file) && !entry.source.starts_with(PARTIAL) {
+                entry.source.insert_str(0, PARTIAL);
+            }
+        }
         outcome.entries.sort_by(|a, b| a.id.cmp(&b.id));
         outcome.entries.dedup_by(|a, b| a.id == b.id);
         let applied = Applied::Looked(Box::new(outcome));

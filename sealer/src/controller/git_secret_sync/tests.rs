@@ -255,6 +255,14 @@ async fn a_foreign_secret_fails_alone_and_adoption_must_be_asked_for() {
     bed.event("sync", "ApplyFailed").await;
     bed.value("b", "password", "two").await;
     bed.value("a", "password", "theirs").await;
+    // Another look does not forget what is missing, even when the rest of a file was applied.
+    let plain = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {password: ours}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: c}\nstringData: {password: three}\n";
+    repository.push(&[("secrets/a.yaml", Some(&encrypted(plain, Cipher::default())))]);
+    for when in ["1", "2"] {
+        ask(&bed, when).await;
+        ready(&bed, "False", "Secret `a` may not be written").await;
+        bed.value("c", "password", "three").await;
+    }
     bed.patch(V, K, "sync", json!({"spec": {"conflict": "Adopt"}})).await;
     bed.value("a", "password", "ours").await;
     ready(&bed, "True", "").await;

@@ -39,7 +39,7 @@ pub(super) fn of(
         None => condition::ready(others, "Unsealed", "", generation, now),
         Some(error) => condition::failed(others, &Failure::of(error), generation, now),
     };
-    let synced = merge(synced.into_iter().next(), failure, generation, now);
+    let synced = merge(synced.first(), failure, generation, now);
     SealedSecretStatus {
         conditions: std::iter::once(synced).chain(others.into_iter().map(from_condition)).collect(),
         observed_generation: Some(generation),
@@ -49,7 +49,7 @@ pub(super) fn of(
 
 /// `Synced`, with times that move only when something does.
 fn merge(
-    old: Option<SyncCondition>,
+    old: Option<&SyncCondition>,
     failure: Option<&Error>,
     generation: i64,
     now: Timestamp,
@@ -64,7 +64,7 @@ fn merge(
         message: failure.map(describe),
         observed_generation: Some(generation),
     };
-    let same_status = old.as_ref().filter(|old| old.status == new.status);
+    let same_status = old.filter(|old| old.status == new.status);
     let transition = same_status.and_then(|old| old.last_transition_time.clone());
     let unchanged = same_status.filter(|old| {
         old.message.as_deref().unwrap_or_default() == new.message.as_deref().unwrap_or_default()

@@ -1,0 +1,5 @@
+//! External stores: read a secret, and nothing else.
+
+pub mod reads;
+pub mod stores;
+pub mod vault;
