@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sealer_core::sealed::certificate::{self, Certificate};
 
 use crate::{
-    cluster, file,
+    cluster, file, local,
     terminal::{Report, Streams},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 ///
 /// Keep it in Git beside the sealed secrets, and nobody who seals needs access to the cluster.
 ///
-/// Example: sealctl cert > sealing-cert.pem
+/// Example: `sealctl cert > sealing-cert.pem`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -22,10 +22,14 @@ pub(crate) struct Args {
 
 /// Where the certificate is.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Source {
     /// A file with the certificate, instead of asking the cluster.
-    #[arg(long, env = "SEALED_SECRETS_CERT", value_name = "FILE")]
+    #[arg(long, env = "SEALED_SECRETS_CERT", hide_env_values = true, value_name = "FILE")]
     cert: Option<PathBuf>,
+
+    #[command(flatten)]
+    local: local::Target,
 
     #[command(flatten)]
     cluster: cluster::Target,
@@ -37,6 +41,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     File(#[from] file::Error),
     #[error(transparent)]
+    Local(#[from] local::Error),
+    #[error(transparent)]
     Cluster(#[from] cluster::Error),
     #[error("could not use the certificate {from}")]
     Certificate { from: String, source: certificate::Error },
@@ -44,18 +50,19 @@ pub(crate) enum Error {
 
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
     let certificate = args.source.load(streams)?;
-    Ok(file::write(None, certificate.pem().as_bytes(), streams)?)
+    Ok(file::write(None, certificate.pem().as_bytes(), file::Readers::AsBefore, streams)?)
 }
 
 impl Source {
     /// The certificate, parsed.
     pub(crate) fn load(&self, streams: &mut Streams<'_>) -> Result<Certificate, Error> {
-        let (text, from) = match &self.cert {
-            Some(path) => {
-                let text = file::read(Some(path), streams)?.to_string();
-                (text, format!("in `{}`", path.display()))
-            }
-            None => (self.cluster.certificate()?, "of the cluster".to_owned()),
+        let (text, from) = if let Some(path) = &self.cert {
+            let text = file::read(Some(path), streams)?.to_string();
+            (text, format!("in `{}`", path.display()))
+        } else if let Some(text) = self.local.certificate()? {
+            (text, "of the directory".to_owned())
+        } else {
+            (self.cluster.certificate()?, "of the cluster".to_owned())
         };
         Certificate::parse(text.as_bytes()).map_err(|source| Error::Certificate { from, source })
     }
@@ -64,6 +71,7 @@ impl Source {
 impl Report for Error {
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Local(error) => error.hint(),
             Self::Cluster(error) => error.hint(),
             Self::File(_) | Self::Certificate { .. } => None,
         }

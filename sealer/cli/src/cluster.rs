@@ -7,11 +7,13 @@ use kube::{
 
 /// Which controller holds the certificate, and how to reach its cluster.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Target {
     /// The namespace of the controller's Service.
     #[arg(
         long,
         env = "SEALED_SECRETS_CONTROLLER_NAMESPACE",
+        hide_env_values = true,
         value_name = "NAMESPACE",
         default_value = "kube-system",
         help_heading = "Cluster"
@@ -22,6 +24,7 @@ pub(crate) struct Target {
     #[arg(
         long,
         env = "SEALED_SECRETS_CONTROLLER_NAME",
+        hide_env_values = true,
         value_name = "NAME",
         default_value = "sealed-secrets-controller",
         help_heading = "Cluster"
@@ -40,14 +43,15 @@ pub(crate) struct Target {
 /// Why a cluster gave no certificate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("could not use the kubeconfig")]
-    Kubeconfig(#[source] kube::config::KubeconfigError),
+    // kube's errors print their own causes, so they are not sources here.
+    #[error("could not use the kubeconfig: {0}")]
+    Kubeconfig(kube::config::KubeconfigError),
     #[error("could not build a client for the cluster")]
     Client(#[source] kube::Error),
     #[error("could not start the network")]
     Runtime(#[source] std::io::Error),
-    #[error("cannot fetch certificate from Service `{namespace}/{name}`")]
-    Fetch { namespace: String, name: String, source: kube::Error },
+    #[error("cannot fetch certificate from Service `{namespace}/{name}`: {cause}")]
+    Fetch { namespace: String, name: String, cause: String },
 }
 
 impl Error {
@@ -88,8 +92,14 @@ impl Target {
         let (namespace, name) = (&self.controller_namespace, &self.controller_name);
         let path =
             format!("/api/v1/namespaces/{namespace}/services/http:{name}:/proxy/v1/cert.pem");
-        let failed =
-            |source| Error::Fetch { namespace: namespace.clone(), name: name.clone(), source };
+        let failed = |error| Error::Fetch {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            cause: match error {
+                kube::Error::Api(status) => status.message,
+                other => other.to_string(),
+            },
+        };
         let request = http::Request::get(path)
             .body(Vec::new())
             .map_err(|source| failed(kube::Error::HttpError(source)))?;

@@ -14,7 +14,7 @@ use crate::{
 /// The file's MAC is checked first, so nothing is printed of a file that was tampered with.
 /// Formatting and comments stay as they are.
 ///
-/// Example: sealctl decrypt secrets.yaml
+/// Example: `sealctl decrypt secrets.yaml`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file; standard input if absent or `-`.
@@ -45,6 +45,7 @@ pub(crate) struct Args {
 
 /// What kind of file it is.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Format {
     /// The file's format, if its name does not say it.
     #[arg(long, value_name = "TYPE")]
@@ -94,15 +95,16 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
         warn(streams, "the MAC was not checked: anybody may have changed this file");
     }
     let target = if args.in_place { &args.file } else { &args.output };
-    match &args.extract {
-        None => file::write(target.as_deref(), decrypted.expose().as_bytes(), streams)?,
+    let extracted;
+    let text = match &args.extract {
+        None => decrypted.expose(),
         Some(path) => {
-            let value = extract::extract(&decrypted, path)
-                .map_err(|source| Error::Extract { path: path.clone(), source })?;
-            file::write(target.as_deref(), value.as_bytes(), streams)?;
+            let failed = |source| Error::Extract { path: path.clone(), source };
+            extracted = extract::extract(&decrypted, path).map_err(failed)?;
+            &extracted
         }
-    }
-    Ok(())
+    };
+    Ok(file::write(target.as_deref(), text.as_bytes(), file::Readers::Owner, streams)?)
 }
 
 pub(crate) fn name(file: Option<&PathBuf>) -> String {

@@ -112,7 +112,7 @@ mod tests {
         });
         for schema in [Schema::Kubernetes, Schema::GoYaml3] {
             let read = yaml::json::documents(&yaml(&value), schema).unwrap();
-            assert_eq!(read, [value.clone()], "{}", yaml(&value));
+            assert_eq!(read, std::slice::from_ref(&value), "{}", yaml(&value));
         }
         let printed = manifests(&[value.clone(), value.clone()], Format::Yaml);
         assert_eq!(yaml::json::documents(&printed, Schema::Kubernetes).unwrap().len(), 2);

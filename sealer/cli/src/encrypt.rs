@@ -19,7 +19,7 @@ use crate::{
 /// Only values change: formatting and the order of keys stay as they are, and real sops reads
 /// the result. Comments beside encrypted values are encrypted too.
 ///
-/// Example: sealctl encrypt --in-place --encrypted-regex '^(data|stringData)$' secret.yaml
+/// Example: `sealctl encrypt --in-place --encrypted-regex '^(data|stringData)$' secret.yaml`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file; standard input if absent or `-`.
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
         warn(streams, &format!("no value was encrypted: `{field}: {value}` selects none"));
     }
     let target = if args.in_place { &args.file } else { &args.output };
-    file::write(target.as_deref(), encrypted.text.as_bytes(), streams)?;
+    file::write(target.as_deref(), encrypted.text.as_bytes(), file::Readers::AsBefore, streams)?;
     Ok(())
 }
 

@@ -51,7 +51,11 @@ fn steps(path: &str) -> Result<Vec<Value>, Error> {
         if !(step.is_string() || step.is_u64()) {
             return Err(Error::Path);
         }
-        rest = inner[stream.byte_offset()..].trim_start().strip_prefix(']').ok_or(Error::Path)?;
+        rest = inner[stream.byte_offset()..]
+            .trim_start()
+            .strip_prefix(']')
+            .ok_or(Error::Path)?
+            .trim_start();
         steps.push(step);
     }
     if steps.is_empty() { Err(Error::Path) } else { Ok(steps) }

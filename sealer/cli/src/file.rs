@@ -32,16 +32,13 @@ pub(crate) fn read_bytes(
     path: Option<&Path>,
     streams: &mut Streams<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    match named(path) {
-        Some(path) => fs::read(path)
-            .map(Zeroizing::new)
-            .map_err(|source| Error::Read { path: path.to_owned(), source }),
-        None => {
-            let mut bytes = Zeroizing::new(Vec::new());
-            streams.input.read_to_end(&mut bytes).map_err(Error::Input)?;
-            Ok(bytes)
-        }
+    if let Some(path) = named(path) {
+        let failed = |source| Error::Read { path: path.to_owned(), source };
+        return fs::read(path).map(Zeroizing::new).map_err(failed);
     }
+    let mut bytes = Zeroizing::new(Vec::new());
+    streams.input.read_to_end(&mut bytes).map_err(Error::Input)?;
+    Ok(bytes)
 }
 
 /// The text of `path`, or of standard input if there is none or it is `-`.
@@ -61,28 +58,40 @@ pub(crate) fn read(
     }
 }
 
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Only the user, whatever the file's permissions were: it holds secrets in clear text.
+    Owner,
+    /// Whoever could read it before; only the user if it is new.
+    AsBefore,
+}
+
 /// Writes `text` to `path`, or to standard output if there is none.
 ///
 /// A file is replaced in one step: until then a temporary file beside it, which only the user
-/// may read, holds the text. An existing file keeps its permissions; a link is followed.
+/// may read, holds the text. A link is followed.
 pub(crate) fn write(
     path: Option<&Path>,
     text: &[u8],
+    readers: Readers,
     streams: &mut Streams<'_>,
 ) -> Result<(), Error> {
     let Some(path) = named(path) else {
         let written = streams.output.write_all(text).and_then(|()| streams.output.flush());
         return written.map_err(Error::Output);
     };
-    replace(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
+    replace(path, text, readers).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, text: &[u8], readers: Readers) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(text)?;
-    if let Ok(existing) = fs::metadata(&target) {
+    if readers == Readers::AsBefore
+        && let Ok(existing) = fs::metadata(&target)
+    {
         file.as_file().set_permissions(existing.permissions())?;
     }
     file.as_file().sync_all()?;

@@ -10,7 +10,7 @@ use crate::{
 
 /// Prints the completions of a shell.
 ///
-/// Example: sealctl completions bash > /etc/bash_completion.d/sealctl
+/// Example: `sealctl completions bash > /etc/bash_completion.d/sealctl`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Completions {
     /// The shell.
@@ -19,7 +19,7 @@ pub(crate) struct Completions {
 
 /// Prints the manual page of sealctl, or of one of its commands.
 ///
-/// Example: sealctl man encrypt | man -l -
+/// Example: `sealctl man encrypt | man -l -`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Man {
     /// The command; without it, sealctl itself.
@@ -42,7 +42,7 @@ impl Report for Error {}
 pub(crate) fn completions(args: &Completions, streams: &mut Streams<'_>) -> Result<(), Error> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut args::Args::command(), "sealctl", &mut text);
-    Ok(file::write(None, &text, streams)?)
+    Ok(file::write(None, &text, file::Readers::AsBefore, streams)?)
 }
 
 pub(crate) fn man(args: &Man, streams: &mut Streams<'_>) -> Result<(), Error> {
@@ -54,5 +54,5 @@ pub(crate) fn man(args: &Man, streams: &mut Streams<'_>) -> Result<(), Error> {
     }
     let mut text = Vec::new();
     clap_mangen::Man::new(command).render(&mut text).map_err(Error::Render)?;
-    Ok(file::write(None, &text, streams)?)
+    Ok(file::write(None, &text, file::Readers::AsBefore, streams)?)
 }

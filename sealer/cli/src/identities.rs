@@ -14,12 +14,13 @@ use sealer_core::{
 
 /// Where identities are. All that are found are used.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Sources {
     /// A file of age identities, one a line.
     ///
     /// Without it, `sops/age/keys.txt` in the user's configuration directory is read if it is
     /// there.
-    #[arg(long, env = "SOPS_AGE_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "SOPS_AGE_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     age_key_file: Option<PathBuf>,
 
     /// The identities themselves, one a line. Only from the environment: other users can see

@@ -17,6 +17,7 @@ mod extract;
 mod file;
 mod generate;
 mod identities;
+mod local;
 mod rules;
 mod seal;
 mod terminal;

@@ -18,9 +18,16 @@ const LEVELS: usize = 100;
 
 /// The flags that say for whom and what.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Flags {
     /// The recipients, separated by commas. Without them `.sops.yaml` says who.
-    #[arg(short, long, env = "SOPS_AGE_RECIPIENTS", value_name = "AGE1…,AGE1…")]
+    #[arg(
+        short,
+        long,
+        env = "SOPS_AGE_RECIPIENTS",
+        hide_env_values = true,
+        value_name = "AGE1…,AGE1…"
+    )]
     age: Option<String>,
 
     /// Encrypts only values below a key that matches.
@@ -44,7 +51,7 @@ pub(crate) struct Flags {
     mac_only_encrypted: bool,
 
     /// The file with creation rules, instead of the nearest `.sops.yaml` upwards from here.
-    #[arg(long, env = "SOPS_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "SOPS_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

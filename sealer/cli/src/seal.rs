@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sealer_core::{plaintext::wipe, sealed::{
-    certificate::{self, Certificate},
-    manifest::{self, Options},
-    scope::Scope,
-}};
-use serde_json::Value;
+use sealer_core::{
+    plaintext::wipe,
+    sealed::{
+        certificate::{self, Certificate},
+        manifest::{self, Options},
+        scope::Scope,
+    },
+};
+use serde_json::{Map, Value};
 use yaml::Schema;
 use zeroize::Zeroizing;
 
@@ -21,7 +24,7 @@ use crate::{
 ///
 /// Reads Secret manifests, YAML or JSON, and writes a SealedSecret for each.
 ///
-/// Example: sealctl seal --cert sealing-cert.pem < secret.yaml > sealed-secret.yaml
+/// Example: `sealctl seal --cert sealing-cert.pem < secret.yaml > sealed-secret.yaml`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The Secret; standard input if absent.
@@ -108,7 +111,8 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
     } else {
         manifests(args, scope, &certificate, streams)?
     };
-    Ok(file::write(args.sealed_secret_file.as_deref(), text.as_bytes(), streams)?)
+    let target = args.sealed_secret_file.as_deref();
+    Ok(file::write(target, text.as_bytes(), file::Readers::AsBefore, streams)?)
 }
 
 /// Seals bytes as they are, a last line break included.
@@ -189,7 +193,7 @@ fn items(mut object: Value) -> Vec<Value> {
 /// Puts the name and namespace that flags give into a Secret.
 fn place(secret: &mut Value, args: &Args, scope: Scope) -> Result<(), Error> {
     let Some(fields) = secret.as_object_mut() else { return Ok(()) };
-    let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Default::default()));
+    let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::default()));
     let Some(metadata) = metadata.as_object_mut() else { return Ok(()) };
     if let Some(name) = &args.name {
         metadata.insert("name".to_owned(), name.as_str().into());
