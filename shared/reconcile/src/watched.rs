@@ -13,7 +13,7 @@ use kube::{
         watcher,
     },
 };
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tracing::warn;
 
 use crate::{
@@ -47,6 +47,8 @@ pub struct Watched<K: Object> {
     store: Store<K>,
     news: broadcast::Sender<Change<K>>,
     problem: Arc<Mutex<Option<String>>>,
+    /// Whether the first list is complete. The store knows too, but wakes only the last who asked.
+    listed: watch::Sender<bool>,
 }
 
 impl<K: Object> Watched<K> {
@@ -59,7 +61,8 @@ impl<K: Object> Watched<K> {
     pub fn over(api: Api<K>, config: watcher::Config, tasks: &mut Tasks) -> Self {
         let (store, writer) = reflector::store();
         let (news, _) = broadcast::channel(NEWS_KEPT);
-        let watched = Self { store, news, problem: Arc::default() };
+        let watched =
+            Self { store, news, problem: Arc::default(), listed: watch::Sender::new(false) };
         let name = format!("watch of {}", K::plural(&()));
         tasks.add(name, watched.clone().follow(api, config, writer));
         watched
@@ -96,6 +99,7 @@ impl<K: Object> Watched<K> {
             watcher::Event::Init | watcher::Event::InitApply(_) => {}
             watcher::Event::InitDone => {
                 self.note(None);
+                self.listed.send_replace(true);
                 for gone in vanished {
                     if self.store.get(&ObjectRef::from_obj(gone.as_ref())).is_none() {
                         self.tell(Change::Deleted(gone));
@@ -131,8 +135,8 @@ impl<K: Object> Watched<K> {
 
     /// Waits until the first list is complete.
     pub async fn ready(&self) {
-        // The only error is that the writer is gone, and then nothing will ever come.
-        let _ = self.store.wait_until_ready().await;
+        // The sender is ours, so it cannot be gone.
+        let _ = self.listed.subscribe().wait_for(|listed| *listed).await;
     }
 
     /// Why the watch is not working at present, e.g. because the cluster does not serve the kind.
