@@ -4,6 +4,7 @@ use super::text;
 use crate::{
     exec::{Fault, Scope},
     function::{Function, Parameter::Text},
+    quote,
     value::{Object, Value},
 };
 
@@ -18,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("semverCompare", &[Text, Text], |scope, a| {
         let constraint = String::from_utf8_lossy(text(&a[0])).into_owned();
         scope.spend_items(constraint.len())?;
-        let range = range::parse(&constraint).ok_or_else(|| format!("improper constraint: {constraint}"))?;
+        let range = range::parse(&constraint).ok_or_else(|| format!("improper constraint: {}", quote::double(constraint.as_bytes())))?;
         Ok(range::admits(&range, &read(scope, &a[1])?).into())
     }),
 ];
@@ -26,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn read(scope: &mut Scope, written: &Value) -> Result<Version, Fault> {
     scope.spend_bytes(text(written).len())?;
     let parsed = std::str::from_utf8(text(written)).ok().and_then(Version::parse);
-    parsed.ok_or_else(|| "Invalid Semantic Version".into())
+    parsed.ok_or_else(|| "invalid semantic version".into())
 }
 
 fn object(version: &Version) -> Value {

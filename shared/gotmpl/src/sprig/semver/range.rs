@@ -126,12 +126,13 @@ impl Constraint {
         match self.operator {
             Operator::Equal if open == Open::Nothing => ordering.is_eq(),
             Operator::Equal | Operator::Tilde => ordering.is_ge() && self.same_line(version),
-            Operator::Unequal if open == Open::Nothing => ordering.is_ne(),
+            // With all left open, Masterminds compares with 0.0.0 here, and in `^*` below.
+            Operator::Unequal if matches!(open, Open::Nothing | Open::All) => ordering.is_ne(),
             Operator::Unequal => !self.same_line(version),
             Operator::Greater => match open {
-                Open::Nothing => ordering.is_gt(),
+                Open::Nothing | Open::All => ordering.is_gt(),
                 Open::Patch => (version.major, version.minor) > (own.major, own.minor),
-                Open::Minor | Open::All => version.major > own.major,
+                Open::Minor => version.major > own.major,
             },
             Operator::Less => ordering.is_lt(),
             Operator::AtLeast => ordering.is_ge(),
@@ -162,12 +163,11 @@ impl Constraint {
         let own = &self.version;
         let both = (version.major, version.minor) == (own.major, own.minor);
         match self.open {
-            Open::All => true,
             Open::Minor => version.major == own.major,
             _ if own.major > 0 => version.major == own.major,
             Open::Patch => both,
-            Open::Nothing if own.minor > 0 => both,
-            Open::Nothing => both && version.patch == own.patch,
+            _ if own.minor > 0 => both,
+            Open::Nothing | Open::All => both && version.patch == own.patch,
         }
     }
 }
