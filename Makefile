@@ -58,3 +58,7 @@ bench: bed ## Measures the daemons on real servers and prints a table
 .PHONY: generate
 generate: ## Writes what is made from the source: the CRDs of the charts
 	cargo run --locked --quiet -p tests --bin crds
+
+.PHONY: fuzz
+fuzz: ## Fuzzes TARGET (see tests/fuzz) for SECONDS; needs a nightly toolchain and cargo-fuzz
+	cd tests && cargo +nightly fuzz run --fuzz-dir fuzz $(TARGET) -- -max_total_time=$(or $(SECONDS),60)
