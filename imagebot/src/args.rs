@@ -6,7 +6,7 @@ use clap::Parser;
 
 /// Turns new images into commits and pull requests.
 ///
-/// Looks after ImageRepository, ImagePolicy, ImageUpdateAutomation and RegistryReceiver objects, in
+/// Looks after `ImageRepository`, `ImagePolicy`, `ImageUpdateAutomation` and `RegistryReceiver` objects, in
 /// the cluster of a kubeconfig or of its pod, or with `--local` in a directory of manifests.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "imagebot", version)]
@@ -17,7 +17,7 @@ pub struct Args {
     pub common: reconcile::args::Args,
 
     /// Where tags and Git objects are kept between runs; a cache, that only costs time to lose
-    /// [default: with --local its state directory, else $XDG_CACHE_HOME/signet/imagebot]
+    /// [default: with --local its state directory, else `$XDG_CACHE_HOME/signet/imagebot`]
     #[arg(long, env = "SIGNET_CACHE_DIR", value_name = "DIR", alias = "storage-path")]
     pub cache_dir: Option<PathBuf>,
 
@@ -35,21 +35,20 @@ pub struct Args {
     /// Where caches live on this machine.
     #[arg(long, env = "XDG_CACHE_HOME", hide = true)]
     pub xdg_cache_home: Option<PathBuf>,
-
-    /// The home directory.
-    #[arg(long, env = "HOME", hide = true)]
-    pub home: Option<PathBuf>,
 }
 
 impl Args {
     /// Where caches go; `None` when neither the flags nor the environment say.
     pub fn cache_dir(&self) -> Option<PathBuf> {
-        let caches = || {
-            let home = self.home.as_ref().map(|home| home.join(".cache"));
-            let base = self.xdg_cache_home.clone().or(home)?;
-            Some(base.join("signet").join("imagebot"))
-        };
-        self.cache_dir.clone().or_else(caches)
+        if let Some(directory) = &self.cache_dir {
+            return Some(directory.clone());
+        }
+        if let Some(local) = &self.common.local {
+            return Some(self.common.state_of(local)?.join("imagebot").join("cache"));
+        }
+        let home = || Some(self.common.user_home.as_ref()?.join(".cache"));
+        let caches = self.xdg_cache_home.clone().or_else(home)?;
+        Some(caches.join("signet").join("imagebot"))
     }
 }
 

@@ -7,6 +7,7 @@ use futures::{channel::mpsc, stream};
 use imagebot_api::{
     GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation, RegistryReceiver,
 };
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use reconcile::{Core, Tasks, Watched, drive, process, process::Process};
 use tracing::warn;
 
@@ -81,7 +82,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         no_cross_namespace: args.no_cross_namespace_refs,
         local: args.common.local.is_some(),
     };
-    let mut process = Process::start("imagebot", args.common).await?;
+    let mut process = Process::start("imagebot", args.common, local_kinds()).await?;
     let (mut always, mut leading) = <_>::default();
     let routes = assemble(&process.core(), &settings, &mut always, &mut leading)?;
     process.serve(routes);
@@ -92,6 +93,13 @@ pub async fn run(args: Args) -> Result<(), Error> {
         process.leading().add(name, task);
     }
     Ok(process.run().await?)
+}
+
+/// The kinds that a directory may hold.
+fn local_kinds() -> Vec<CustomResourceDefinition> {
+    let mut kinds = imagebot_api::crds();
+    kinds.push(imagebot_api::git_repository_crd());
+    kinds
 }
 
 /// Puts the controllers together: `always` runs in every replica, `leading` in the one that leads,

@@ -88,7 +88,9 @@ impl Hooks {
             asked?;
         }
         // Only now: a delivery that failed half-way must be taken again in whole.
-        events.into_iter().for_each(|event| self.seen.add(event.id));
+        for event in events {
+            self.seen.add(event.id);
+        }
         Ok(named.len())
     }
 

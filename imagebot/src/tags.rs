@@ -140,6 +140,9 @@ impl Tags {
     }
 
     /// Records a scan, and its tags where they differ from those of the scan before.
+    ///
+    /// # Panics
+    /// Never: text and numbers are JSON.
     pub fn store(&self, key: &str, scan: &Scan, tags: Option<&[String]>) -> Result<(), Error> {
         let facts = serde_json::to_vec(scan).expect("text and numbers are JSON");
         self.write(|scans, lists| {

@@ -140,7 +140,7 @@ impl Reconciler for ImagePolicies {
         let spec = &object.spec;
         rule::check(RULES, spec).map_err(Error::Interval)?;
         let policy = policy(spec)?;
-        let interval = spec.interval.as_ref().map(|interval| interval.parse()).transpose();
+        let interval = spec.interval.as_ref().map(imagebot_api::Duration::parse).transpose();
         interval.map_err(Error::Duration)?;
         Ok(Valid { policy })
     }

@@ -110,7 +110,7 @@ impl ImageRepositories {
         listed.unwrap_or(Err(Error::TooSlow { timeout: valid.timeout }))
     }
 
-    async fn last(&self, object: &ImageRepository) -> Result<Option<Scan>, Error> {
+    fn last(&self, object: &ImageRepository) -> Result<Option<Scan>, Error> {
         self.tags.scan(&key(object)).map_err(Error::Tags)
     }
 }
@@ -155,7 +155,7 @@ impl Reconciler for ImageRepositories {
     }
 
     async fn observe(&self, object: &ImageRepository, valid: &Valid) -> Result<Observed, Error> {
-        let last = self.last(object).await?;
+        let last = self.last(object)?;
         if object.spec.suspend {
             return Ok(Observed::Settled(last));
         }
@@ -282,7 +282,7 @@ fn describe(
     let latest = applied.latest.clone();
     status.observed_generation = Some(generation);
     status.canonical_image_name = Some(scan.image.clone());
-    status.observed_exclusion_list = scan.exclusion_list.clone();
+    status.observed_exclusion_list.clone_from(&scan.exclusion_list);
     status.conditions =
         condition::ready(old.conditions.clone(), "Succeeded", &message, generation, now);
     status.last_scan_result = Some(ScanResult {

@@ -189,7 +189,8 @@ impl Reconciler for ImageUpdateAutomations {
             let revision = target::revision(&target.wanted.checkout, look.on().id);
             return Err(Error::NoPath { path: valid.below.clone(), revision });
         }
-        let desk = self.desk(object, valid, &source, mirror.url(), &target).await?;
+        let request = valid.git.pull_request.as_ref();
+        let desk = self.desk(object, request, (&source, mirror.url()), &target).await?;
         let look = Arc::new(look);
         let found = Found { _turn: turn, mirror, target, picks, look, desk };
         Ok(Observed::Found(Box::new(found)))

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 pub(crate) struct Turns(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 /// A turn, which ends when it is dropped.
-pub type Turn = OwnedMutexGuard<()>;
+pub(crate) type Turn = OwnedMutexGuard<()>;
 
 impl Turns {
     /// Waits for a turn at `remote`; those who wait are served in order.

@@ -50,7 +50,7 @@ pub fn automations(
     let picked = news(policies, |policy| {
         let status = policy.status.as_ref();
         let latest = status.and_then(|status| status.latest_ref.clone());
-        (latest, policy.metadata.labels.clone(), status.is_some_and(|it| it.conditions.is_empty()))
+        (latest, policy.metadata.labels.clone(), status.is_some_and(|it| !it.conditions.is_empty()))
     });
     let picked = picked.flat_map(move |change| {
         let namespace = change.object().namespace();

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod hook;
+mod proposal;
 mod world;
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ macro_rules! until {
         }
     }};
 }
-pub(self) use until;
+use until;
 
 const DEPLOYMENT: &str = "\
 # The web server.\r
@@ -154,7 +155,7 @@ async fn a_restart_of_settled_objects_asks_and_writes_nothing() {
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(world.registry.lists(), lists, "nothing was due");
-    assert_eq!(run.writes(), 1.0, "the answer to the request alone");
+    assert_eq!(run.writes(), 1, "the answer to the request alone");
     assert_eq!(repository.git(&["rev-list", "--count", "main"]).trim(), "2");
 }
 

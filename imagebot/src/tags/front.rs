@@ -41,10 +41,15 @@ pub(super) fn unpack(mut packed: &[u8]) -> Option<Vec<String>> {
 
 fn push(bytes: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
+        bytes.push(low(number) | 0x80);
         number >>= 7;
     }
-    bytes.push((number & 0x7f) as u8);
+    bytes.push(low(number));
+}
+
+/// The last seven bits.
+fn low(number: usize) -> u8 {
+    number.to_le_bytes()[0] & 0x7f
 }
 
 fn pull(bytes: &mut &[u8]) -> Option<usize> {

@@ -134,6 +134,7 @@ impl Classify for Error {
             Self::NoMatch(_) => {
                 Some("check `spec.policy` and `spec.filterTags` against the tags".to_owned())
             }
+            Self::Access(error) => error.remedy(),
             Self::Digest { source, .. } => source.remedy(),
             _ => None,
         }

@@ -87,6 +87,7 @@ impl Classify for Error {
 
     fn remedy(&self) -> Option<String> {
         match self {
+            Self::Access(error) => error.remedy(),
             Self::Scan(error) => error.remedy(),
             Self::TooSlow { .. } => Some("raise `spec.timeout`".to_owned()),
             Self::Provider(_) => Some("use `generic` with `spec.secretRef`".to_owned()),

@@ -50,7 +50,7 @@ impl Reason {
 /// Why `object`, whose last scan on this disk is `scan`, is to be scanned now, if it is.
 ///
 /// `due` says whether its interval has passed since `scan`.
-pub fn reason(
+pub(super) fn reason(
     object: &ImageRepository,
     image: &str,
     scan: Option<&Scan>,
@@ -85,7 +85,7 @@ pub fn reason(
 }
 
 /// The tags that are not excluded, each once, in the order in which they are kept.
-pub fn keep(mut listed: Vec<String>, exclusions: &Exclusions) -> Vec<String> {
+pub(super) fn keep(mut listed: Vec<String>, exclusions: &Exclusions) -> Vec<String> {
     listed.retain(|tag| exclusions.admits(tag));
     tags::sort(&mut listed);
     listed.dedup();

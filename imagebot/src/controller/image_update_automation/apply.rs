@@ -8,7 +8,9 @@ use imagebot_core::{
     proposal::{Decision, Left},
 };
 use kube::ResourceExt as _;
-use repo::{Commit, Draft, Edit, Expect, Mirror, NewCommit, ObjectId, Outcome, Push, Signature};
+use repo::{
+    Commit, Draft, Edit, Expect, Mirror, NewCommit, ObjectId, Outcome, Push, Rebuilt, Signature,
+};
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -55,13 +57,13 @@ impl ImageUpdateAutomations {
                 _ => None,
             };
             match sent {
-                None => return self.finish(object, valid, &found, edits, decision, None).await,
+                None => return self.finish(valid, &found, edits, (decision, None)).await,
                 Some(Sent::Commit(commit)) => {
                     self.telemetry.pushed("pushed");
                     let pushed = Pushed { commit: commit.to_string(), at: self.core.clock.now() };
                     self.memos.push(object, pushed);
-                    let sent = Some(commit);
-                    return self.finish(object, valid, &found, edits, decision, sent).await;
+                    let end = (decision, Some(commit));
+                    return self.finish(valid, &found, edits, end).await;
                 }
                 Some(Sent::Stale) => {
                     self.telemetry.pushed("stale");
@@ -108,27 +110,26 @@ impl ImageUpdateAutomations {
         drafted.await.map_err(Error::Interrupted)?.map_err(Error::Push)
     }
 
+    /// Sees to the pull request, and says what was done in all.
     async fn finish(
         &self,
-        object: &ImageUpdateAutomation,
         valid: &Valid,
         found: &Found,
         mut edits: Edits,
-        decision: Decision,
-        sent: Option<ObjectId>,
+        (decision, sent): (Decision, Option<ObjectId>),
     ) -> Result<Done, Error> {
         let proposed = self.propose(valid, found, &edits, decision).await?;
         edits.notes.extend(proposed.note);
         let target = &found.target;
         // What was read is what there is now, where that is the branch that was written.
         let head = sent.filter(|_| target.wanted.branch.is_none()).unwrap_or(found.look.base.id);
-        tracing::debug!(automation = %object.name_any(), %head, "the repository is as it should be");
         Ok(Done {
             picks: found.picks.clone(),
             revision: target::revision(&target.wanted.checkout, head),
             told: sent.map(|commit| tell(commit, target, &edits.message)),
             pull_request: proposed.request,
             proposed: proposed.told,
+            rebuilt: found.look.rebuilt.as_ref().and_then(damage),
             notes: edits.notes,
         })
     }
@@ -206,6 +207,17 @@ async fn look_again(mut found: Box<Found>) -> Result<Box<Found>, Error> {
         spawn_blocking(move || look(&mirror, &wanted)).await.map_err(Error::Interrupted)?;
     found.look = Arc::new(again.map_err(Error::Look)?);
     Ok(found)
+}
+
+/// What is told of a mirror that was made anew. Growth is no news.
+fn damage(rebuilt: &Rebuilt) -> Option<String> {
+    match rebuilt {
+        Rebuilt::Corrupt { aside, why } => Some(format!(
+            "the local copy of the repository was damaged ({why}), moved to `{}` and fetched again",
+            aside.display()
+        )),
+        Rebuilt::Packs { .. } | Rebuilt::Size { .. } => None,
+    }
 }
 
 /// The event of a push, in upstream's words.

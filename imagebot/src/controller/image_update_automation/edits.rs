@@ -34,9 +34,10 @@ pub(super) fn of(
     let namespace = object.namespace().unwrap_or_default();
     let (files, changes, notes) = edit(&namespace, &valid.below, &found.picks, &found.look);
     let data = Data { namespace, name: object.name_any(), changes, values: valid.values.clone() };
-    let message = match files.is_empty() {
-        true => String::new(),
-        false => valid.message.render(&data).map_err(Error::Render)?,
+    let message = if files.is_empty() {
+        String::new()
+    } else {
+        valid.message.render(&data).map_err(Error::Render)?
     };
     let request = valid.git.pull_request.as_ref();
     let proposal = request.map(|_| propose(valid, &data, &message)).transpose()?;

@@ -24,8 +24,6 @@ pub(super) struct Wanted {
 pub(super) struct Look {
     /// What was read.
     pub(super) base: Commit,
-    /// The full name of the reference that led there.
-    pub(super) name: Option<String>,
     /// The tip of the branch that is pushed to, where it is not what was read and exists.
     pub(super) tip: Option<Commit>,
     /// Whether the edits are made on that tip.
@@ -71,7 +69,6 @@ pub(super) fn look(mirror: &Mirror, wanted: &Wanted) -> Result<Look, Error> {
     let on_tip = tip.is_some() && !merged && !wanted.afresh;
     let mut look = Look {
         base,
-        name: fetched.name,
         tip,
         on_tip,
         files: Vec::new(),

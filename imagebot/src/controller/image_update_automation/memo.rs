@@ -11,11 +11,11 @@ use kube::ResourceExt as _;
 
 /// A push that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pushed {
+pub(super) struct Pushed {
     /// The commit.
-    pub commit: String,
+    pub(super) commit: String,
     /// When.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 #[derive(Default)]

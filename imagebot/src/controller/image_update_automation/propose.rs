@@ -44,12 +44,11 @@ impl ImageUpdateAutomations {
     pub(super) async fn desk(
         &self,
         object: &ImageUpdateAutomation,
-        valid: &Valid,
-        source: &GitRepository,
-        url: &SafeUrl,
+        request: Option<&Request>,
+        (source, url): (&GitRepository, &SafeUrl),
         target: &Target,
     ) -> Result<Option<Desk>, Error> {
-        let Some(request) = &valid.git.pull_request else { return Ok(None) };
+        let Some(request) = request else { return Ok(None) };
         let forge = self.forge(object, request, source, url).await?;
         let (head, base) = (target.branch.as_str(), target.base.as_str());
         let open = forge.find(head, base, State::Open).await.map_err(Error::Forge)?;

@@ -24,6 +24,8 @@ pub struct Done {
     pub(super) pull_request: Option<PullRequestStatus>,
     /// What happened to the pull request just now.
     pub(super) proposed: Option<String>,
+    /// What was wrong with the local copy of the repository, if anything was.
+    pub(super) rebuilt: Option<String>,
     /// What was left undone and why, one line each.
     pub(super) notes: Vec<String>,
 }
@@ -69,6 +71,9 @@ pub(super) fn report(
     let mut report = report.again_in(until_due(object, interval, now));
     for told in done.told.iter().chain(&done.proposed) {
         report = report.telling(Event::normal("Succeeded", told));
+    }
+    if let Some(rebuilt) = &done.rebuilt {
+        report = report.telling(Event::warning("MirrorRebuilt", rebuilt));
     }
     if news && !done.notes.is_empty() {
         report = report.telling(Event::warning("NotAllUpdated", message));

@@ -42,20 +42,17 @@ pub(super) fn of(
     let mut reference = git::reference(&written).map_err(Error::Source)?;
     let push = git.push.clone().unwrap_or_default();
     let read = branch_of(&reference);
-    let (branch, base) = match &git.pull_request {
-        Some(request) => {
-            let base = request.base_branch.clone().or(read).ok_or(Error::NoBranch)?;
-            reference = Reference::Branch(base.clone());
-            let branch = head(request, push.branch.as_ref()).unwrap_or_else(fallback);
-            if branch == base {
-                return Err(Error::SameBranch(branch));
-            }
-            (branch, base)
+    let (branch, base) = if let Some(request) = &git.pull_request {
+        let base = request.base_branch.clone().or(read).ok_or(Error::NoBranch)?;
+        reference = Reference::Branch(base.clone());
+        let branch = head(request, push.branch.as_ref()).unwrap_or_else(fallback);
+        if branch == base {
+            return Err(Error::SameBranch(branch));
         }
-        None => {
-            let branch = push.branch.clone().or_else(|| read.clone()).ok_or(Error::NoBranch)?;
-            (branch.clone(), read.unwrap_or(branch))
-        }
+        (branch, base)
+    } else {
+        let branch = push.branch.clone().or_else(|| read.clone()).ok_or(Error::NoBranch)?;
+        (branch.clone(), read.unwrap_or(branch))
     };
     let separate = branch_of(&reference).as_ref() != Some(&branch);
     let options = push.options.unwrap_or_default();

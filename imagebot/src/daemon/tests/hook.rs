@@ -35,12 +35,11 @@ fn delivery(world: &World, id: &str, repository: &str, tag: &str) -> String {
 }
 
 async fn path(world: &World) -> String {
-    let mut path = Value::Null;
-    until!("the path", {
-        path = world.get("RegistryReceiver", "registry").await["status"]["webhookPath"].clone();
-        path.is_string()
-    });
-    path.as_str().unwrap().to_owned()
+    let path = || async {
+        world.get("RegistryReceiver", "registry").await["status"]["webhookPath"].clone()
+    };
+    until!("the path", path().await.is_string());
+    path().await.as_str().unwrap().to_owned()
 }
 
 async fn requested(world: &World) -> Value {

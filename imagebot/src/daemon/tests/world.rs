@@ -263,10 +263,10 @@ impl Run {
     }
 
     /// How many status writes there were.
-    pub(super) fn writes(&self) -> f64 {
+    pub(super) fn writes(&self) -> u64 {
         let page = self.core.metrics.render();
         let lines = page.lines().filter(|line| line.starts_with("signet_status_writes_total{"));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// The metrics page.
@@ -338,9 +338,10 @@ async fn answer(State(registry): State<FakeRegistry>, UrlPath(path): UrlPath<Str
     if let Some((name, _)) = path.split_once("/manifests/") {
         let digest = format!("sha256:{}", "ab".repeat(32));
         let known = registry.tags.lock().unwrap().contains_key(name);
-        return match known {
-            true => ([("Docker-Content-Digest", digest)], "{}").into_response(),
-            false => StatusCode::NOT_FOUND.into_response(),
+        return if known {
+            ([("Docker-Content-Digest", digest)], "{}").into_response()
+        } else {
+            StatusCode::NOT_FOUND.into_response()
         };
     }
     let Some(name) = path.strip_suffix("/tags/list") else {
