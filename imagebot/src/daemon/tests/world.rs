@@ -193,7 +193,7 @@ impl World {
         let work = self.state.path().join("seed");
         std::fs::create_dir_all(&work).unwrap();
         git(&work, &["init", "-q", "-b", "main"]);
-        repository.write(&work, files);
+        write(&work, files);
         git(self.state.path(), &["init", "-q", "--bare", "-b", "main", "origin.git"]);
         git(&work, &["push", "-q", repository.bare.to_str().unwrap(), "HEAD:main"]);
         repository
@@ -210,22 +210,12 @@ impl Repository {
         format!("file://{}", self.bare.display())
     }
 
-    fn write(&self, work: &Path, files: &[(&str, &str)]) {
-        for (path, content) in files {
-            let path = work.join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, content).unwrap();
-        }
-        git(work, &["add", "-A"]);
-        git(work, &["commit", "-q", "-m", "by a person"]);
-    }
-
     /// Commits `files` to `branch`, as a person would.
     pub(super) fn commit(&self, branch: &str, files: &[(&str, &str)]) {
         let work = tempfile::tempdir().unwrap();
         let url = self.bare.to_str().unwrap();
         git(work.path(), &["clone", "-q", "-b", branch, url, "."]);
-        self.write(work.path(), files);
+        write(work.path(), files);
         git(work.path(), &["push", "-q", "origin", &format!("HEAD:{branch}")]);
     }
 
@@ -241,6 +231,17 @@ impl Repository {
         std::fs::write(&hook, format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n")).unwrap();
         std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
+}
+
+/// Commits `files` in the work tree `work`.
+fn write(work: &Path, files: &[(&str, &str)]) {
+    for (path, content) in files {
+        let path = work.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    git(work, &["add", "-A"]);
+    git(work, &["commit", "-q", "-m", "by a person"]);
 }
 
 fn git(directory: &Path, args: &[&str]) -> String {
