@@ -43,6 +43,20 @@ impl Functions {
         self
     }
 
+    /// These functions with sprig's `now` and `ago`, by a clock that stands at `seconds` since 1970.
+    #[must_use]
+    pub fn at(self, seconds: i64) -> Self {
+        let now = move |arguments: &[Value]| match arguments {
+            [] => Ok(sprig::time(seconds)),
+            _ => Err("`now` takes no arguments".to_owned()),
+        };
+        let ago = move |arguments: &[Value]| match arguments {
+            [then] => sprig::ago(seconds, then),
+            _ => Err("`ago` takes one argument".to_owned()),
+        };
+        self.with("now", now).with("ago", ago)
+    }
+
     /// These functions without one.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

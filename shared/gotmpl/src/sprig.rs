@@ -1,6 +1,7 @@
 //! sprig's pure functions.
 //!
 //! What reads the environment, the network, the clock or randomness is not here: see [`IMPURE`].
+//! Nor are `decryptAES` and `derivePassword`, which nobody has asked for yet.
 //! Where sprig answers bad input with a panic, these answer with an error.
 
 use crate::{
@@ -28,6 +29,7 @@ mod semver;
 mod string;
 mod url;
 
+pub(crate) use date::{ago, time};
 pub(crate) use list::slice;
 
 type Answer = Result<Value, Fault>;
@@ -59,7 +61,6 @@ pub(crate) const IMPURE: &[&str] = &[
     "ago",
     "bcrypt",
     "buildCustomCert",
-    "derivePassword",
     "encryptAES",
     "env",
     "expandenv",

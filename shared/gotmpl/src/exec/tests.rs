@@ -178,6 +178,17 @@ fn callers_add_and_remove_functions() {
 }
 
 #[test]
+fn the_clock_stands_where_the_caller_says() {
+    let functions = Functions::new().at(1_700_000_000);
+    let text = "{{ now | date \"2006-01-02 15:04\" }} {{ ago 1699999900 }} {{ now | dateModify \"-24h\" | unixEpoch }}";
+    let template = Template::parse_with("t", text, &functions).unwrap();
+    assert_eq!(
+        template.render(&Value::Nil, &Limits::default()).unwrap(),
+        "2023-11-14 22:13 1m40s 1699913600"
+    );
+}
+
+#[test]
 fn bytes_that_are_no_text_pass_through() {
     let template = Template::parse("t", "{{b64dec \"/wCA\"}}{{.}}").unwrap();
     let rendered =

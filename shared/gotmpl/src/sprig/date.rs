@@ -55,6 +55,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+/// The time at `seconds` since 1970.
+pub(crate) fn time(seconds: i64) -> Value {
+    object(Moment { seconds, nanoseconds: 0, offset: 0 })
+}
+
+/// How long before `now` a time was.
+pub(crate) fn ago(now: i64, value: &Value) -> Result<Value, String> {
+    let then = moment(value).map_err(|_| format!("`ago` takes a time, not {}", value.type_of()))?;
+    Ok(duration::show(i128::from(now) * duration::SECOND - then.nanoseconds()).into())
+}
+
 fn not_a_time(value: &Value) -> Fault {
     format!("wrong type for value; expected time.Time; got {}", value.type_of()).into()
 }

@@ -39,9 +39,14 @@ impl Moment {
         Self { seconds: days(year, month, day) * DAY + seconds - offset, nanoseconds: 0, offset }
     }
 
+    /// Nanoseconds since 1970.
+    pub(super) fn nanoseconds(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanoseconds)
+    }
+
     pub(super) fn plus(self, nanoseconds: i128) -> Option<Self> {
         const SECOND: i128 = 1_000_000_000;
-        let all = i128::from(self.seconds) * SECOND + i128::from(self.nanoseconds) + nanoseconds;
+        let all = self.nanoseconds() + nanoseconds;
         let seconds = i64::try_from(all.div_euclid(SECOND)).ok()?;
         let nanoseconds = u32::try_from(all.rem_euclid(SECOND)).ok()?;
         Some(Self { seconds, nanoseconds, ..self })
