@@ -1,6 +1,6 @@
 //! One value of a decrypted file, by sops' path syntax: `["key"][0]`.
 
-use sealer_core::sops::yaml::Decrypted;
+use sealer_core::{plaintext::wipe, sops::yaml::Decrypted};
 use serde_json::Value;
 use yaml::Schema;
 use zeroize::Zeroizing;
@@ -23,21 +23,28 @@ pub(crate) fn extract(file: &Decrypted, path: &str) -> Result<Zeroizing<String>,
     let steps = steps(path)?;
     let documents = yaml::parse(file.expose())?;
     let document = documents.first().ok_or_else(|| Error::Missing(path.to_owned()))?;
-    let mut value = yaml::to_json(document, Schema::GoYaml3)?;
-    for step in &steps {
+    let mut root = yaml::to_json(document, Schema::GoYaml3)?;
+    let found = find(&root, &steps).map(|value| {
+        Zeroizing::new(match value {
+            Value::String(text) => text.clone(),
+            value => emit::yaml(value),
+        })
+    });
+    wipe(&mut root);
+    found
+}
+
+fn find<'v>(root: &'v Value, steps: &[Value]) -> Result<&'v Value, Error> {
+    steps.iter().try_fold(root, |value, step| {
         let next = match step {
-            Value::String(key) => value.get_mut(key),
+            Value::String(key) => value.get(key),
             index => index
                 .as_u64()
                 .and_then(|index| usize::try_from(index).ok())
-                .and_then(|index| value.get_mut(index)),
+                .and_then(|index| value.get(index)),
         };
-        value = next.ok_or_else(|| Error::Missing(format!("[{step}]")))?.take();
-    }
-    Ok(Zeroizing::new(match value {
-        Value::String(text) => text,
-        value => emit::yaml(&value),
-    }))
+        next.ok_or_else(|| Error::Missing(format!("[{step}]")))
+    })
 }
 
 fn steps(path: &str) -> Result<Vec<Value>, Error> {

@@ -101,7 +101,7 @@ impl Recipient {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         let refuse = |remedy| Err(Error::Recipient { text: text.to_owned(), remedy });
-        if text.starts_with("AGE-SECRET-KEY-") {
+        if text.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
             // Do not repeat a private key in a message.
             let (text, remedy) = ("AGE-SECRET-KEY-…".to_owned(), PUBLIC_HALF);
             return Err(Error::Recipient { text, remedy });

@@ -173,10 +173,7 @@ impl Extract {
 }
 
 impl Single {
-    fn value<A: Borrow<Answer>>(
-        &self,
-        answers: &BTreeMap<Read, A>,
-    ) -> Result<Plaintext, Error> {
+    fn value<A: Borrow<Answer>>(&self, answers: &BTreeMap<Read, A>) -> Result<Plaintext, Error> {
         convert::check_key(&self.key)?;
         let value = match (self.remote.answer(answers)?, &self.remote.property) {
             (Answer::Absent, _) => return Err(Error::Absent),

@@ -25,7 +25,8 @@ pub(super) fn insertion(
         return flow_insertion(source, root, mapping, metadata);
     }
     let limit = next.map_or(source.len(), |next| next.span.start);
-    let end = last_byte(root).max(document.span.end);
+    let comments = document.comments.last().map_or(0, |comment| comment.span.end);
+    let end = last_byte(root).max(document.span.end).max(comments);
     let at = after_blank_lines(source, end, limit);
     let newline = newline(source);
     let indent = if document.is_empty() { "" } else { indent(source, root.span.start) };

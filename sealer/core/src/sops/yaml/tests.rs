@@ -79,6 +79,7 @@ fn only_values_change() {
         ("a: b\r\nc: d\r\n",                  "a: b\r\nc: d\r\n"),
         ("---\na: b\n---\nc: d\n",            "---\na: b\n---\nc: d\n"),
         ("---\n",                             "---\n{}\n"),
+        ("a: b\n---\n# c\n---\nd: e\n",       "a: b\n---\n# c\n{}\n---\nd: e\n"),
         ("a:\n",                              "a:\n"),
         ("{a: b, c: [d]}\n",                  "{a: b, c: [d]}\n"),
         ("{\"a\": \"b\",}",                   "{\"a\": \"b\"}"),
