@@ -32,6 +32,11 @@ pub struct Args {
           default_missing_value = "true")]
     pub no_cross_namespace_refs: bool,
 
+    /// Serves the webhooks of RegistryReceivers
+    #[arg(long, env = "SIGNET_RECEIVERS", value_name = "BOOL", default_value_t = true,
+          action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub receivers: bool,
+
     /// Where caches live on this machine.
     #[arg(long, env = "XDG_CACHE_HOME", hide = true)]
     pub xdg_cache_home: Option<PathBuf>,

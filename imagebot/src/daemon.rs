@@ -35,6 +35,8 @@ pub struct Settings {
     pub git_cache_bytes: u64,
     /// Whether references from one namespace to another are refused.
     pub no_cross_namespace: bool,
+    /// Whether the webhooks of receivers are served.
+    pub receivers: bool,
     /// Whether there is no cluster, so that repositories of this machine may be used.
     pub local: bool,
 }
@@ -80,6 +82,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         cache_dir: args.cache_dir().ok_or(Error::NoCache)?,
         git_cache_bytes: args.git_cache_mib << 20,
         no_cross_namespace: args.no_cross_namespace_refs,
+        receivers: args.receivers,
         local: args.common.local.is_some(),
     };
     let mut process = Process::start("imagebot", args.common, local_kinds()).await?;
@@ -115,23 +118,13 @@ pub fn assemble(
     let (scanned, scans) = mpsc::unbounded();
 
     let repositories = core.watch::<ImageRepository>(always);
-    let receivers = core.watch::<RegistryReceiver>(always);
     let policies = core.watch::<ImagePolicy>(leading);
-    let hooks = Hooks::new(core.clone(), receivers.clone(), repositories.clone());
 
+    let hooks = settings.receivers.then(|| hooks(core, &repositories, always, leading));
     let images = ImageRepositories::new(core.clone(), Arc::clone(&tags), registry.clone(), scanned);
     leading.add(
         "ImageRepository",
         drive(core.clone(), Arc::new(images), repositories.clone(), stream::empty()),
-    );
-    leading.add(
-        "RegistryReceiver",
-        drive(
-            core.clone(),
-            Arc::new(RegistryReceivers { core: core.clone() }),
-            receivers,
-            stream::empty(),
-        ),
     );
     let picks = ImagePolicies {
         core: core.clone(),
@@ -148,7 +141,22 @@ pub fn assemble(
         drive_policies.await;
     });
     automations(core, settings, &policies, leading)?;
-    Ok(hooks.routes())
+    Ok(hooks.unwrap_or_default())
+}
+
+/// The routes of the hooks, which every replica serves.
+fn hooks(
+    core: &Core,
+    repositories: &Watched<ImageRepository>,
+    always: &mut Tasks,
+    leading: &mut Tasks,
+) -> Router {
+    let receivers = core.watch::<RegistryReceiver>(always);
+    let hooks = Hooks::new(core.clone(), receivers.clone(), repositories.clone());
+    let paths = RegistryReceivers { core: core.clone() };
+    leading
+        .add("RegistryReceiver", drive(core.clone(), Arc::new(paths), receivers, stream::empty()));
+    hooks.routes()
 }
 
 fn automations(

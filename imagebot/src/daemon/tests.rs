@@ -202,6 +202,109 @@ async fn a_push_branch_leaves_the_branch_that_was_read_alone() {
 }
 
 #[tokio::test]
+async fn two_automations_of_one_branch_take_turns() {
+    let (world, repository) = web("").await;
+    let marker = "image: x:1 # {\"$imagepolicy\": \"apps:web\"}\n";
+    repository.commit("main", &[("infra/web.yaml", marker)]);
+    world
+        .apply(
+            "
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageUpdateAutomation
+metadata: {name: infra, namespace: apps}
+spec:
+  interval: 1h
+  sourceRef: {name: app}
+  git: {commit: {author: {email: infra@example.com}}}
+  update: {path: infra}
+",
+        )
+        .await;
+    let _run = world.run();
+    until!("both commits", repository.git(&["rev-list", "--count", "main"]).trim() == "4");
+    let image = world.registry.image("team/web:1.1.0");
+    for path in ["main:apps/web.yaml", "main:infra/web.yaml"] {
+        assert!(repository.git(&["show", path]).contains(&image), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_is_overtaken_is_made_anew_on_what_is_there() {
+    let (world, repository) = web("").await;
+    repository.overtake();
+    let run = world.run();
+    until!("the push", is_pushed(&world).await);
+    assert_eq!(repository.git(&["log", "--format=%s", "main"]).lines().count(), 3);
+    assert!(repository.git(&["log", "--format=%s", "main"]).contains("faster\n"));
+    assert!(repository.git(&["show", "main:apps/web.yaml"]).contains("web:1.1.0'"));
+    assert!(run.metrics().contains(r#"imagebot_pushes_total{result="stale"} 1"#));
+}
+
+#[tokio::test]
+async fn a_policy_of_another_namespace_is_let_in_by_labels_only() {
+    let (world, _repository) = web("").await;
+    world
+        .apply(
+            "
+apiVersion: v1
+kind: Namespace
+metadata: {name: team, labels: {tier: web}}
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata: {name: far, namespace: team}
+spec:
+  imageRepositoryRef: {name: web, namespace: apps}
+  policy: {alphabetical: {}}
+",
+        )
+        .await;
+    let _run = world.run();
+    let api: kube::Api<imagebot_api::ImagePolicy> = kube::Api::namespaced(world.client(), "team");
+    let reason = || async {
+        let status = api.get("far").await.unwrap().status.unwrap_or_default();
+        let ready = status.conditions.into_iter().find(|it| it.type_ == "Ready");
+        ready.map(|ready| ready.reason).unwrap_or_default()
+    };
+    until!("the refusal", reason().await == "AccessDenied");
+    let open = |labels: serde_json::Value| json!({"spec": {"accessFrom": {"namespaceSelectors": [{"matchLabels": labels}]}}});
+    world.patch("ImageRepository", "web", open(json!({"tier": "web"}))).await;
+    until!("the pick", reason().await == "Succeeded");
+    world.patch("ImageRepository", "web", open(json!({"tier": "db"}))).await;
+    until!("the refusal again", reason().await == "AccessDenied");
+    let status = api.get("far").await.unwrap().status.unwrap_or_default();
+    assert_eq!(status.latest_ref.unwrap().tag, "latest", "what was picked stays");
+}
+
+#[tokio::test]
+async fn a_digest_is_read_where_the_policy_reflects_it() {
+    let (world, repository) = web("").await;
+    let _run = world.run();
+    until!("the push", is_pushed(&world).await);
+    let patch = json!({"spec": {"digestReflectionPolicy": "IfNotPresent"}});
+    world.patch("ImagePolicy", "web", patch).await;
+    until!("the commit", repository.git(&["rev-list", "--count", "main"]).trim() == "3");
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let file = repository.git(&["show", "main:apps/web.yaml"]);
+    assert!(file.contains(&format!("web:1.1.0@{digest}'")), "{file}");
+    assert_eq!(world.get("ImagePolicy", "web").await["status"]["latestRef"]["digest"], digest);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_tags_are_no_trouble() {
+    let (world, _repository) = web("").await;
+    let mut tags: Vec<_> = (0..100_000).map(|n| format!("build-{n}")).collect();
+    tags.push("1.7.0".to_owned());
+    let tags: Vec<_> = tags.iter().map(String::as_str).collect();
+    world.registry.set("team/web", &tags);
+    let _run = world.run();
+    until!("the push", is_pushed(&world).await);
+    assert_eq!(world.get("ImagePolicy", "web").await["status"]["latestRef"]["tag"], "1.7.0");
+    let image = world.get("ImageRepository", "web").await;
+    assert_eq!(image["status"]["lastScanResult"]["tagCount"], 100_001);
+}
+
+#[tokio::test]
 async fn the_documented_manifests_are_accepted_and_reconciled() {
     let world = World::new().await;
     world.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system}\n").await;

@@ -208,8 +208,11 @@ impl Error {
     }
 
     /// Whether there was no connection at all, so that another scheme may do.
+    ///
+    /// A registry that shows a certificate has TLS: what is wrong with it must be told, and not be
+    /// hidden by what plain HTTP to the same port gives.
     pub(super) fn is_about_connecting(&self) -> bool {
-        matches!(self, Self::Unreachable { source, .. } if source.is_connect())
+        matches!(self, Self::Unreachable { source, .. } if source.is_connect() && !has_tls(source))
     }
 
     pub(super) fn malformed(error: &serde_json::Error) -> Self {
@@ -220,4 +223,26 @@ impl Error {
     pub(super) fn no_scheme(host: &str) -> Self {
         Self::Address(host.to_owned())
     }
+}
+
+/// Whether what failed is TLS with somebody who speaks it.
+fn has_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error hides what it wraps from `source`.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let found = match wrapped {
+            Some(wrapped) => wrapped.downcast_ref::<rustls::Error>(),
+            None => error.downcast_ref::<rustls::Error>(),
+        };
+        if let Some(found) = found {
+            // What is not even a TLS message comes from a server without TLS.
+            return !matches!(found, rustls::Error::InvalidMessage(_));
+        }
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    false
 }

@@ -200,7 +200,7 @@ impl Classify for Error {
     fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::NoKind { .. } => {
-                "install Flux's source-controller, or the chart of imagebot with `crds.gitRepository`"
+                "install the definition of GitRepository, which comes with Flux's source-controller"
             }
             Self::NoSource { .. } => "create it, or correct `spec.sourceRef`",
             Self::NoBranch => "set `spec.git.checkout.ref.branch` or `spec.git.push.branch`",
