@@ -6,16 +6,20 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
     api::Api,
     failure::Failure,
-    kind::{Kind, split},
+    kind::{Kind, at, split},
     object::{self, Object},
     remove::{FOREGROUND, ORPHAN, Propagation, set_finalizers},
     store::{Touched, Writer},
 };
+
+/// How long an event is kept after its last repetition.
+const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Does everything that the writes of this transaction entail.
 pub(crate) fn collect(api: &Api, writer: &mut Writer<'_>) -> Result<(), Failure> {
@@ -32,6 +36,23 @@ pub(crate) fn collect(api: &Api, writer: &mut Writer<'_>) -> Result<(), Failure>
 pub(crate) fn sweep(api: &Api, writer: &mut Writer<'_>) -> Result<(), Failure> {
     for key in writer.all_owned()? {
         settle(api, writer, &key)?;
+    }
+    Ok(())
+}
+
+/// Removes the events that nobody wrote to for an hour, as kube-apiserver does.
+pub(crate) fn expire_events(api: &Api, writer: &mut Writer<'_>) -> Result<(), Failure> {
+    let Some(kind) = api.kinds.by_kind("v1", "Event") else { return Ok(()) };
+    let now = (api.clock)();
+    for key in writer.keys(&kind.stored)? {
+        let Some(event) = writer.object(&key)? else { continue };
+        let times =
+            ["metadata.creationTimestamp", "eventTime", "lastTimestamp", "series.lastObservedTime"];
+        let times = times.iter().filter_map(|path| at(&event, path)?.as_str()?.parse().ok());
+        let last: Option<Timestamp> = times.max();
+        if last.is_some_and(|last| now.duration_since(last) > EVENT_LIFE) {
+            writer.remove(kind, &event)?;
+        }
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::object::Object;
 
 /// What is kept for watches that come back; older ones list again.
-const MAX_BYTES: usize = 8 << 20;
-const MAX_EVENTS: usize = 16_384;
+const MAX_BYTES: usize = 4 << 20;
+const MAX_EVENTS: usize = 8_192;
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,5 +101,54 @@ impl Log {
         let newer = recent.events.range(start..);
         let reached = recent.events.back().map_or(version, |last| last.version.max(version));
         Ok((newer.filter(|event| event.stored == stored).cloned().collect(), reached))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(version: u64, size: usize) -> Arc<Event> {
+        Arc::new(Event {
+            version,
+            stored: "secrets./".to_owned(),
+            change: Change::Added,
+            before: None,
+            after: None,
+            object: vec![0; size].into(),
+            from_file: false,
+            previous: None,
+        })
+    }
+
+    fn versions(log: &Log, after: u64) -> Result<Vec<u64>, u64> {
+        let (events, _) = log.after(after, "secrets./")?;
+        Ok(events.iter().map(|event| event.version).collect())
+    }
+
+    #[test]
+    fn history_is_told_in_order_after_a_version() {
+        let log = Log::default();
+        log.begin(5);
+        log.publish(vec![event(6, 1), event(7, 1)]);
+        log.publish(vec![event(9, 1)]);
+        assert_eq!(versions(&log, 5), Ok(vec![6, 7, 9]));
+        assert_eq!(versions(&log, 7), Ok(vec![9]));
+        assert_eq!(versions(&log, 9), Ok(vec![]));
+        assert_eq!(versions(&log, 4), Err(5), "before the beginning");
+        assert_eq!(log.after(5, "configmaps./").unwrap().1, 9, "others' changes count as told");
+    }
+
+    #[test]
+    fn history_is_bounded_in_number_and_size() {
+        for (count, size) in [(MAX_EVENTS as u64 + 10, 1), (20, MAX_BYTES / 10)] {
+            let log = Log::default();
+            log.begin(0);
+            for version in 1..=count {
+                log.publish(vec![event(version, size)]);
+            }
+            assert_eq!(versions(&log, 0), Err(10), "the first ten are gone");
+            assert_eq!(versions(&log, 10).unwrap().len() as u64, count - 10);
+        }
     }
 }

@@ -31,6 +31,9 @@ pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// How often the directory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often old events are looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+
 /// What a server is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -152,11 +155,19 @@ impl Server {
     pub async fn run(&self, decrypt: Option<Decrypt>, shutdown: impl Future<Output = ()>) {
         let Some(files) = &self.files else { return shutdown.await };
         let follow = async {
+            let mut tidied = Instant::now();
             loop {
                 let began = Instant::now();
+                let tidy = began - tidied > TIDY_EVERY;
+                if tidy {
+                    tidied = began;
+                }
                 let (files, api) = (Arc::clone(files), Arc::clone(&self.api));
                 let (report, decrypt) = (self.report.clone(), decrypt.clone());
                 let scanned = tokio::task::spawn_blocking(move || {
+                    if tidy {
+                        api.write(false, |writer| gc::expire_events(&api, writer))?;
+                    }
                     scan(&files, &api, &report, decrypt.as_ref())
                 });
                 match scanned.await {
@@ -268,7 +279,8 @@ fn prepare(api: &Api, definitions: &[Value]) -> Result<(), Failure> {
             }
         }
         api.ensure_namespace(writer, DEFAULT_NAMESPACE)?;
-        gc::sweep(api, writer)
+        gc::sweep(api, writer)?;
+        gc::expire_events(api, writer)
     })
 }
 

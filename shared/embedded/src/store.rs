@@ -38,7 +38,7 @@ const RESOURCE_VERSION: &str = "resourceVersion";
 const KEPT_SNAPSHOTS: usize = 32;
 
 /// What the pages of the store may occupy in memory.
-const CACHE_BYTES: usize = 4 << 20;
+const CACHE_BYTES: usize = 2 << 20;
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +119,7 @@ impl Store {
                 return Err(Error::InUse { path: path.to_owned() });
             }
             Err(err) if is_damage(&err) => {
-                let aside = path.with_extension(format!("damaged-{stamp}"));
+                let aside = free_name(path, stamp);
                 std::fs::rename(path, &aside)
                     .map_err(|source| Error::MoveAside { path: path.to_owned(), source })?;
                 (open_database(path).map_err(|err| cannot_open(path, err))?, Some(aside))
@@ -257,6 +257,15 @@ fn open_database(path: &Path) -> Result<Database, DatabaseError> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     file.map_err(|err| DatabaseError::Storage(StorageError::Io(err)))?;
     Database::builder().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).create(path)
+}
+
+/// A name for a damaged store that no earlier one has.
+fn free_name(path: &Path, stamp: &str) -> PathBuf {
+    let name = |turn: u32| match turn {
+        0 => path.with_extension(format!("damaged-{stamp}")),
+        turn => path.with_extension(format!("damaged-{stamp}-{turn}")),
+    };
+    (0..1000).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
 }
 
 fn cannot_open(path: &Path, err: DatabaseError) -> Error {

@@ -455,3 +455,49 @@ async fn a_place_that_git_would_commit_is_refused() {
     let server = Server::open(options).unwrap();
     assert!(messages(&server.problems().borrow()).is_empty());
 }
+
+#[tokio::test]
+async fn events_are_kept_for_an_hour() {
+    let mut bench = Bench::new();
+    bench.open();
+    let path = "/apis/events.k8s.io/v1/namespaces/default/events";
+    let event = |name: &str, last: &str| {
+        json!({ "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": { "name": name },
+            "eventTime": "2026-01-02T00:00:00.000000Z", "reason": "x", "action": "x",
+            "type": "Normal", "reportingController": "x/y", "reportingInstance": "x",
+            "series": { "count": 2, "lastObservedTime": last } })
+    };
+    bench.ask(Method::POST, path, event("new", "2026-01-02T03:30:00.000000Z")).await;
+    bench.ask(Method::POST, path, event("old", "2026-01-02T01:00:00.000000Z")).await;
+    // What the server itself dates is new; an hour later only the repeated one is.
+    bench.server = None;
+    let mut options = bench.options("sealer");
+    options.clock = || "2026-01-02T04:04:00Z".parse().unwrap();
+    bench.server = Some(Server::open(options.clone()).unwrap());
+    assert_eq!(bench.get(&format!("{path}/old")).await.0, 200);
+    bench.server = None;
+    options.clock = || "2026-01-02T04:05:30Z".parse().unwrap();
+    bench.server = Some(Server::open(options).unwrap());
+    assert_eq!(bench.get(&format!("{path}/old")).await.0, 404);
+    assert_eq!(bench.get(&format!("{path}/new")).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_list_whose_snapshot_is_gone_expires() {
+    let mut bench = Bench::new();
+    bench.open();
+    let secret =
+        |name: &str| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name } });
+    bench.ask(Method::POST, SECRETS, secret("a")).await;
+    bench.ask(Method::POST, SECRETS, secret("b")).await;
+    let (_, first) = bench.get(&format!("{SECRETS}?limit=1")).await;
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    let next = format!("{SECRETS}?limit=1&continue={token}");
+    assert_eq!(bench.get(&next).await.0, 200);
+    for turn in 0..40 {
+        bench.ask(Method::POST, SECRETS, secret(&format!("c{turn}"))).await;
+        bench.get(&format!("{SECRETS}?limit=1")).await;
+    }
+    let (code, status) = bench.get(&next).await;
+    assert_eq!((code, &status["reason"]), (410, &json!("Expired")));
+}
