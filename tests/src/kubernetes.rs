@@ -18,6 +18,9 @@ use crate::process::Process;
 use crate::{Outcome, port, wait};
 
 mod apply;
+mod audit;
+
+pub use audit::Asked;
 
 const ADMIN: &str = "admin-token-of-the-test-bed";
 
@@ -43,6 +46,7 @@ struct Ports {
 
 impl Kubernetes {
     /// Starts a control plane of its own; ready when it answers and its controllers are healthy.
+    /// The kinds of the daemons and of the conformance checks are defined.
     pub async fn start(bed: &Bed) -> Outcome<Self> {
         let folder = bed.folder("kubernetes")?;
         let ports = Ports {
@@ -55,13 +59,15 @@ impl Kubernetes {
         let signing = KeyPair::generate()?;
         fs::write(folder.join("sa.key"), signing.serialize_pem())?;
         fs::write(folder.join("sa.pub"), signing.public_key_pem())?;
+        fs::write(folder.join("audit.yaml"), audit::POLICY)?;
         let kubeconfig = folder.join("admin.kubeconfig");
         fs::write(&kubeconfig, kubeconfig_text(bed, ports.api, ADMIN))?;
 
         let etcd = etcd(bed, &folder, ports)?;
         let api_server = api_server(bed, &folder, ports).await?;
-        let controllers = controllers(bed, &folder, ports).await?;
         let client = client_of(&kubeconfig).await?;
+        define(&client).await?;
+        let controllers = controllers(bed, &folder, ports).await?;
         Ok(Self {
             client,
             kubeconfig,
@@ -140,6 +146,11 @@ impl Kubernetes {
         apply::apply(&self.client, namespace, yaml).await
     }
 
+    /// What a ServiceAccount has asked so far, oldest first.
+    pub fn asked(&self, namespace: &str, account: &str) -> Outcome<Vec<Asked>> {
+        audit::asked(&self.folder.join("audit.log"), namespace, account)
+    }
+
     /// Kills the API server, as a crash would; etcd keeps its state.
     pub fn crash(&mut self) {
         self.api_server = None;
@@ -165,6 +176,16 @@ impl Kubernetes {
     pub fn controllers(&self) -> &Process {
         &self.controllers
     }
+}
+
+/// Defines what tests own objects with: the garbage collector knows a kind that was defined before
+/// it began, and looks for new ones only twice a minute.
+async fn define(client: &Client) -> Outcome {
+    let ours = sealer_api::crds().into_iter().chain(imagebot_api::crds());
+    for kind in ours.chain(embedded::conformance::definitions()) {
+        apply::apply(client, "", &serde_json::to_string(&kind)?).await?;
+    }
+    Ok(())
 }
 
 fn etcd(bed: &Bed, folder: &Path, ports: Ports) -> Outcome<Process> {
@@ -197,6 +218,8 @@ async fn api_server(bed: &Bed, folder: &Path, ports: Ports) -> Outcome<Process> 
         format!("--service-account-signing-key-file={}", file("sa.key")),
         format!("--token-auth-file={}", file("tokens.csv")),
         "--authorization-mode=RBAC".into(),
+        format!("--audit-policy-file={}", file("audit.yaml")),
+        format!("--audit-log-path={}", file("audit.log")),
         "--service-cluster-ip-range=10.96.0.0/16".into(),
         "--allow-privileged=true".into(),
         "--shutdown-watch-termination-grace-period=1s".into(),

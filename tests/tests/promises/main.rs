@@ -14,13 +14,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod bed;
 mod charts;
+mod conformance;
 
 /// Most tests wait most of the time, so there may be more of them than processors.
 const AT_ONCE: usize = 8;
 
 /// Every test of every suite.
 fn suites(bed: &Bed) -> Vec<Trial> {
-    [bed::trials, charts::trials].into_iter().flat_map(|suite| suite(bed)).collect()
+    let suites = [bed::trials, charts::trials, conformance::trials];
+    suites.into_iter().flat_map(|suite| suite(bed)).collect()
 }
 
 fn main() -> ExitCode {
