@@ -19,6 +19,8 @@ pub(crate) struct Api {
     pub store: Store,
     pub kinds: Registry,
     pub clock: fn() -> Timestamp,
+    /// Writes queue here, so that only one waits for the disk, and the others cost no thread.
+    pub turn: tokio::sync::Mutex<()>,
 }
 
 /// A request, without its method and path.

@@ -109,7 +109,12 @@ impl Server {
         let path = place.join("store.redb");
         let (store, moved) = Store::open(&path, &stamp).map_err(Error::Store)?;
         let fresh = store.snapshot().map_err(Error::Store)?.version == 1;
-        let api = Arc::new(Api { store, kinds, clock: options.clock });
+        let api = Arc::new(Api {
+            store,
+            kinds,
+            clock: options.clock,
+            turn: tokio::sync::Mutex::default(),
+        });
         prepare(&api, &definitions)?;
         let mut notices = Vec::new();
         notices.extend(moved.map(|aside| moved_aside(&path, &aside)));

@@ -98,7 +98,8 @@ async fn answer(
     if method == Method::GET {
         return carry_out(&api, &method, &target, &request).map(respond);
     }
-    // A write waits for the disk.
+    let queue = Arc::clone(&api);
+    let _turn = queue.turn.lock().await;
     let written = tokio::task::spawn_blocking(move || carry_out(&api, &method, &target, &request));
     match written.await {
         Ok(answer) => answer.map(respond),

@@ -10,6 +10,7 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use redb::{
@@ -36,6 +37,9 @@ const RESOURCE_VERSION: &str = "resourceVersion";
 
 /// Lists of which the next page can still be asked for.
 const KEPT_SNAPSHOTS: usize = 32;
+
+/// And for how long.
+const KEPT_FOR: Duration = Duration::from_secs(300);
 
 /// What the pages of the store may occupy in memory.
 const CACHE_BYTES: usize = 2 << 20;
@@ -98,7 +102,7 @@ pub(crate) struct Store {
     db: Database,
     /// Held from the begin of a write until its events are published, so that they are in order.
     writing: Mutex<()>,
-    kept: Mutex<VecDeque<Arc<Snapshot>>>,
+    kept: Mutex<VecDeque<(Instant, Arc<Snapshot>)>>,
     pub log: Log,
     /// Set once the store and its files agree.
     pub exporter: OnceLock<Exporter>,
@@ -165,18 +169,20 @@ impl Store {
     /// Keeps a snapshot for the next page of a list.
     pub(crate) fn keep(&self, snapshot: Arc<Snapshot>) {
         let mut kept = lock(&self.kept);
-        if kept.iter().any(|other| other.version == snapshot.version) {
+        if kept.iter().any(|(_, other)| other.version == snapshot.version) {
             return;
         }
         if kept.len() == KEPT_SNAPSHOTS {
             kept.pop_front();
         }
-        kept.push_back(snapshot);
+        kept.push_back((Instant::now(), snapshot));
     }
 
     /// The kept snapshot of exactly this version.
     pub(crate) fn kept(&self, version: u64) -> Option<Arc<Snapshot>> {
-        lock(&self.kept).iter().find(|snapshot| snapshot.version == version).cloned()
+        let kept = lock(&self.kept);
+        let found = kept.iter().find(|(_, snapshot)| snapshot.version == version);
+        found.map(|(_, snapshot)| Arc::clone(snapshot))
     }
 
     /// Runs `change` in one durable transaction. Nothing is kept when it fails or is `dry`.
@@ -186,6 +192,8 @@ impl Store {
         change: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let _writing = lock(&self.writing);
+        // While a snapshot is held, the pages of everything after it cannot be used again.
+        lock(&self.kept).retain(|(since, _)| since.elapsed() < KEPT_FOR);
         let transaction = self.db.begin_write().map_err(Error::write)?;
         let (answer, events) = {
             let mut writer = Writer::new(&transaction)?;
