@@ -32,7 +32,7 @@ pub struct Args {
           default_missing_value = "true")]
     pub no_cross_namespace_refs: bool,
 
-    /// Serves the webhooks of RegistryReceivers
+    /// Serves the webhooks of `RegistryReceiver` objects
     #[arg(long, env = "SIGNET_RECEIVERS", value_name = "BOOL", default_value_t = true,
           action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub receivers: bool,

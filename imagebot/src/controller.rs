@@ -5,6 +5,7 @@ pub mod due;
 pub mod image_policy;
 pub mod image_repository;
 pub mod image_update_automation;
+pub mod inherited;
 pub mod registry_receiver;
 mod turn;
 pub mod wake;

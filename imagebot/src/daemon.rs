@@ -15,8 +15,8 @@ use crate::{
     args::Args,
     controller::{
         image_policy::ImagePolicies, image_repository::ImageRepositories,
-        image_update_automation::ImageUpdateAutomations, registry_receiver::RegistryReceivers,
-        wake,
+        image_update_automation::ImageUpdateAutomations, inherited,
+        registry_receiver::RegistryReceivers, wake,
     },
     hooks::Hooks,
     registry::Registry,
@@ -126,6 +126,9 @@ pub fn assemble(
         "ImageRepository",
         drive(core.clone(), Arc::new(images), repositories.clone(), stream::empty()),
     );
+    let (held_images, held_policies) = (repositories.clone(), policies.clone());
+    leading.add("deleted ImageRepositories", inherited::release(core.clone(), held_images));
+    leading.add("deleted ImagePolicies", inherited::release(core.clone(), held_policies));
     let picks = ImagePolicies {
         core: core.clone(),
         tags,
@@ -181,6 +184,8 @@ fn automations(
         sources.clone(),
         settings,
     );
+    let held = inherited::release(core.clone(), automations.clone());
+    leading.add("deleted ImageUpdateAutomations", held);
     let wakes = wake::automations(automations.clone(), &policies, &sources);
     let drive_automations = drive(core.clone(), Arc::new(commits), automations, wakes);
     leading.add("ImageUpdateAutomation", async move {

@@ -133,9 +133,8 @@ async fn the_status_tells_what_was_done() {
     assert_eq!(image["lastScanResult"]["tagCount"], 4);
     assert_eq!(image["lastScanResult"]["latestTags"], json!(["latest", "2.0.0", "1.1.0", "1.0.0"]));
     assert_eq!(image["canonicalImageName"], world.registry.image("team/web"));
-    let events = world.events().await;
     let pushed = format!("Succeeded: pushed commit '{}' to branch 'main'", &head[..7]);
-    assert!(events.iter().any(|event| event.starts_with(&pushed)), "{events:?}");
+    until!("the event", world.events().await.iter().any(|event| event.starts_with(&pushed)));
 }
 
 #[tokio::test]
@@ -288,6 +287,21 @@ async fn a_digest_is_read_where_the_policy_reflects_it() {
     let file = repository.git(&["show", "main:apps/web.yaml"]);
     assert!(file.contains(&format!("web:1.1.0@{digest}'")), "{file}");
     assert_eq!(world.get("ImagePolicy", "web").await["status"]["latestRef"]["digest"], digest);
+}
+
+#[tokio::test]
+async fn what_flux_held_can_be_deleted() {
+    let (world, _repository) = web("").await;
+    for kind in ["ImageRepository", "ImagePolicy", "ImageUpdateAutomation"] {
+        let held = json!({"metadata": {"finalizers": ["finalizers.fluxcd.io"]}});
+        world.patch(kind, "web", held).await;
+    }
+    let _run = world.run();
+    until!("the push", is_pushed(&world).await);
+    for kind in ["ImageUpdateAutomation", "ImagePolicy", "ImageRepository"] {
+        world.delete(kind, "web").await;
+        until!(format!("the end of {kind}"), !world.exists(kind, "web").await);
+    }
 }
 
 #[tokio::test]

@@ -196,6 +196,8 @@ pub(super) struct Listed {
 pub(super) struct Side {
     #[serde(rename = "ref")]
     pub(super) name: String,
+    /// Its name for people, with the owner before a colon where that is not plain.
+    label: Option<String>,
     /// Its repository, unless that is gone.
     repo: Option<Of>,
 }
@@ -209,6 +211,14 @@ impl Listed {
     /// Whether both branches are in one repository; a fork may have branches of the same name.
     pub(super) fn is_at_home(&self) -> bool {
         self.head.repo.is_some() && self.head.repo == self.base.repo
+    }
+}
+
+impl Side {
+    /// Whether this is, or was, the branch `name`: Gitea refers to a request whose branch is deleted
+    /// as `refs/pull/1/head`, and only the label still says what it was called.
+    pub(super) fn was(&self, name: &str) -> bool {
+        self.name == name || self.label.as_deref() == Some(name)
     }
 }
 

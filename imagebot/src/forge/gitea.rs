@@ -45,9 +45,7 @@ impl Gitea {
             let last = listed.is_empty();
             let found = listed
                 .into_iter()
-                .filter(|pull| {
-                    pull.head.name == head && pull.base.name == base && pull.is_at_home()
-                })
+                .filter(|pull| pull.head.was(head) && pull.base.name == base && pull.is_at_home())
                 .map(PullRequest::from)
                 .max_by_key(|pull| pull.number);
             if found.is_some() || last {

@@ -21,7 +21,9 @@ use axum::{
 use k8s_openapi::{api::events::v1::Event, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
     Api, Client,
-    api::{DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams},
+    api::{
+        DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
+    },
     core::ApiResource,
 };
 use reconcile::{Core, Scope, Tasks, clock::Clock, event::Events, metrics::Metrics};
@@ -153,6 +155,16 @@ impl World {
     pub(super) async fn get(&self, kind: &str, name: &str) -> Value {
         let found = self.image_api(kind).get(name).await.unwrap();
         serde_json::to_value(found).unwrap()
+    }
+
+    /// Deletes an object of the namespace `apps`.
+    pub(super) async fn delete(&self, kind: &str, name: &str) {
+        self.image_api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Whether the object is there.
+    pub(super) async fn exists(&self, kind: &str, name: &str) -> bool {
+        self.image_api(kind).get_opt(name).await.unwrap().is_some()
     }
 
     /// Changes an object of the namespace `apps`.
