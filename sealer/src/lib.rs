@@ -13,12 +13,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Config, CustomResourceExt as _};
+use kube::Config;
 use reconcile::process::{self, Process};
 use reconcile::{Core, Tasks};
 use repo::Cache;
-use sealer_api::GitRepository;
 
 use crate::accounts::Accounts;
 use crate::args::{Args, Controller};
@@ -35,6 +33,7 @@ pub mod args;
 pub mod controller;
 pub mod http;
 pub mod keys;
+pub mod local;
 pub mod metrics;
 pub mod provider;
 pub mod request;
@@ -58,6 +57,9 @@ pub enum Error {
     /// See [`process::Error`].
     #[error(transparent)]
     Process(#[from] process::Error),
+    /// See [`local::Error`].
+    #[error(transparent)]
+    Local(#[from] local::Error),
     /// Nothing says where Git objects may be kept.
     #[error("nothing says where Git objects may be kept; give `--cache-dir DIR`")]
     NoCacheDir,
@@ -71,27 +73,22 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Process(error) => error.exit_code(),
-            Self::NoCacheDir | Self::Cache(_) => ExitCode::from(2),
+            Self::Local(_) | Self::NoCacheDir | Self::Cache(_) => ExitCode::from(2),
         }
     }
 }
 
 /// Runs the daemon until a signal, or until it can no longer do its work.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let mut process = Process::start("sealer", args.common.clone(), local_kinds()).await?;
+    let mut process = Process::start("sealer", args.common.clone(), local::kinds()).await?;
+    let identities = local::identities(args.age_key_file.as_deref())?;
+    process.decrypt_with(move |_, text| local::decrypt(&identities, text));
     let config = accounts::config(&args.common).await;
     let daemon = Daemon::new(&process.core(), args, process.home(), config)?;
     daemon.always(process.always());
     daemon.leading(process.leading());
     process.serve(daemon.routes());
     Ok(process.run().await?)
-}
-
-/// The kinds that a directory may hold.
-fn local_kinds() -> Vec<CustomResourceDefinition> {
-    let mut kinds = sealer_api::crds();
-    kinds.push(GitRepository::crd());
-    kinds
 }
 
 impl Daemon {

@@ -4,11 +4,14 @@
 //! [`Process::leading`]. Every task is joined: the first to end, by return or by panic, ends the
 //! process, for a daemon that lives on without one of its tasks is worse than one that restarts.
 
-use std::{future::pending, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    future::pending, io, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use axum::Router;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
+use serde_json::Value;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -128,9 +131,14 @@ impl Process {
         Ok(process)
     }
 
-    /// Decrypts the SOPS files of a directory with `decrypt`.
-    pub fn decrypt_with(&mut self, decrypt: embedded::Decrypt) {
-        self.decrypt = Some(decrypt);
+    /// Decrypts the SOPS-encrypted Secrets of a directory with `decrypt`, which is given the file and
+    /// the document's text and answers the Secret, or why not. Neither may hold anything secret but
+    /// the Secret itself.
+    pub fn decrypt_with(
+        &mut self,
+        decrypt: impl Fn(&Path, &str) -> Result<Value, String> + Send + Sync + 'static,
+    ) {
+        self.decrypt = Some(Arc::new(decrypt));
     }
 
     fn on(client: Client, home: String, election: Option<String>, name: &str, args: Args) -> Self {
