@@ -4,11 +4,12 @@
 //! automations go on using.
 
 mod error;
+mod report;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use imagebot_api::{
-    ImagePolicy, ImagePolicySpec, ImagePolicyStatus, ImageRepository,
+    ImagePolicy, ImagePolicySpec, ImageRepository,
     image_policy::{DigestReflection, Order, Ordered, RULES},
     image_repository::AccessFrom,
     reference::ImageReference,
@@ -21,13 +22,10 @@ use imagebot_core::{
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt as _};
-use reconcile::{Core, Reconciler, Report, Watched, condition, error::Failure, event::Event};
+use reconcile::{Core, Reconciler, Report, Watched};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use super::{
-    access,
-    due::{requested_at, until_due},
-};
+use super::access;
 use crate::{registry::Registry, tags::Tags};
 
 pub use error::Error;
@@ -208,57 +206,8 @@ impl Reconciler for ImagePolicies {
         outcome: Result<&Picked, &Error>,
         now: Timestamp,
     ) -> Report {
-        let old = object.status.clone().unwrap_or_default();
-        let generation = object.metadata.generation.unwrap_or_default();
-        let status = ImagePolicyStatus {
-            observed_generation: Some(generation),
-            last_handled_reconcile_at: requested_at(object)
-                .or_else(|| old.last_handled_reconcile_at.clone()),
-            ..old.clone()
-        };
-        let report = match outcome {
-            Ok(Picked::Same) => return Report::default(),
-            Ok(Picked::Image(image)) => picked(image, status, &old, generation, now),
-            Err(error) => {
-                let conditions =
-                    condition::failed(old.conditions, &Failure::of(error), generation, now);
-                return Report::status(&ImagePolicyStatus { conditions, ..status });
-            }
-        };
-        match object.spec.interval.as_ref().and_then(|interval| interval.parse().ok()) {
-            Some(interval) => report.again_in(until_due(object, interval, now)),
-            None => report,
-        }
+        report::report(object, outcome, now)
     }
-}
-
-/// The status and the event of a policy that picked `image`.
-fn picked(
-    image: &ImageReference,
-    mut status: ImagePolicyStatus,
-    old: &ImagePolicyStatus,
-    generation: i64,
-    now: Timestamp,
-) -> Report {
-    if old.latest_ref.as_ref() != Some(image) {
-        status.observed_previous_ref.clone_from(&old.latest_ref);
-        status.latest_ref = Some(image.clone());
-    }
-    let text = |image: &ImageReference| image.to_string();
-    status.latest_image = status.latest_ref.as_ref().map(text);
-    status.observed_previous_image = status.observed_previous_ref.as_ref().map(text);
-    let digest =
-        image.digest.as_ref().map(|digest| format!(" with digest {digest}")).unwrap_or_default();
-    let previous = status.observed_previous_image.as_ref();
-    let previous = previous.map(|it| format!(" (previously {it})")).unwrap_or_default();
-    let message =
-        format!("Latest image tag for {} resolved to {}{digest}{previous}", image.name, image.tag);
-    let ready = old.conditions.iter().find(|it| it.type_ == "Ready" && it.status == "True");
-    let news = ready.is_none_or(|ready| ready.message != message);
-    status.conditions =
-        condition::ready(old.conditions.clone(), "Succeeded", &message, generation, now);
-    let report = Report::status(&status);
-    if news { report.telling(Event::normal("Succeeded", message)) } else { report }
 }
 
 /// The policy in the words of the core.

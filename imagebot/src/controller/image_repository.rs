@@ -4,28 +4,26 @@
 //! the set of tags changes.
 
 mod error;
+mod report;
 mod scan;
 mod telemetry;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::channel::mpsc;
-use imagebot_api::{
-    ImageRepository, ImageRepositoryStatus,
-    image_repository::{Provider, ScanResult},
-};
+use imagebot_api::{ImageRepository, image_repository::Provider};
 use imagebot_core::{
     reference::Repository,
     tags::{self as list, Exclusions},
 };
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use reconcile::{Core, Reconciler, Report, condition, error::Failure, event::Event};
+use reconcile::{Core, Reconciler, Report};
 use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
     access,
-    due::{is_due, open_request, requested_at, stamp, until_due},
+    due::{is_due, open_request},
 };
 use crate::{
     registry::Registry,
@@ -227,32 +225,7 @@ impl Reconciler for ImageRepositories {
         outcome: Result<&Applied, &Error>,
         now: Timestamp,
     ) -> Report {
-        let old = object.status.clone().unwrap_or_default();
-        let mut status = ImageRepositoryStatus {
-            last_handled_reconcile_at: requested_at(object)
-                .or_else(|| old.last_handled_reconcile_at.clone()),
-            ..old.clone()
-        };
-        let applied = match outcome {
-            Ok(_) if object.spec.suspend => return Report::status(&status),
-            Ok(applied) => applied,
-            Err(error) => {
-                let generation = object.metadata.generation.unwrap_or_default();
-                status.observed_generation = Some(generation);
-                status.conditions =
-                    condition::failed(old.conditions, &Failure::of(error), generation, now);
-                return Report::status(&status);
-            }
-        };
-        let mut report = describe(object, applied, status, &old, now);
-        if let (Some(Reason::NoTags), Some(aside)) = (applied.reason, self.tags.aside()) {
-            let message = format!(
-                "the tag database was damaged and moved to `{}`; the image was scanned again",
-                aside.display()
-            );
-            report = report.telling(Event::warning("TagDatabaseReset", message));
-        }
-        report
+        report::report(object, outcome, self.tags.aside(), now)
     }
 
     fn forget(&self, namespace: Option<&str>, name: &str) {
@@ -261,51 +234,6 @@ impl Reconciler for ImageRepositories {
             tracing::warn!(%error, "could not drop the tags of a deleted ImageRepository");
         }
     }
-}
-
-/// The status and the event of an image that was scanned, now or earlier.
-fn describe(
-    object: &ImageRepository,
-    applied: &Applied,
-    mut status: ImageRepositoryStatus,
-    old: &ImageRepositoryStatus,
-    now: Timestamp,
-) -> Report {
-    let generation = object.metadata.generation.unwrap_or_default();
-    let interval = object.spec.interval.parse().unwrap_or(Duration::from_secs(60));
-    let again = until_due(object, interval, now);
-    let Some(scan) = &applied.scan else { return Report::default().again_in(again) };
-    let message =
-        format!("successful scan: found {} tags with checksum {}", scan.count, scan.revision);
-    let news = condition_message(&old.conditions) != Some(&message);
-    let shown = old.last_scan_result.as_ref();
-    let latest = applied.latest.clone();
-    status.observed_generation = Some(generation);
-    status.canonical_image_name = Some(scan.image.clone());
-    status.observed_exclusion_list.clone_from(&scan.exclusion_list);
-    status.conditions =
-        condition::ready(old.conditions.clone(), "Succeeded", &message, generation, now);
-    status.last_scan_result = Some(ScanResult {
-        revision: Some(scan.revision.clone()),
-        tag_count: i64::try_from(scan.count).unwrap_or(i64::MAX),
-        scan_time: shown.and_then(|shown| shown.scan_time.clone()),
-        latest_tags: latest
-            .or_else(|| shown.map(|shown| shown.latest_tags.clone()))
-            .unwrap_or_default(),
-    });
-    let told = status != *old;
-    if let Some(result) = status.last_scan_result.as_mut() {
-        result.scan_time = stamp(result.scan_time.as_ref(), scan.time(), interval, told);
-    }
-    let report = Report::status(&status).again_in(again);
-    if news { report.telling(Event::normal("Succeeded", message)) } else { report }
-}
-
-/// What the `Ready` condition says while it is true.
-fn condition_message(
-    conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
-) -> Option<&String> {
-    conditions.iter().find(|it| it.type_ == "Ready" && it.status == "True").map(|it| &it.message)
 }
 
 /// The object's key in the tag database.
