@@ -7,7 +7,7 @@ use sealer_api::written::Written;
 
 use crate::keys::Keys;
 use crate::metrics::Metrics;
-use crate::secrets::{Known, Secrets};
+use crate::secrets::{Kind, Known, Owner, Secrets};
 
 pub mod external_secret;
 pub mod git_secret_sync;
@@ -31,6 +31,12 @@ pub struct Context {
 /// The namespace and the name of an object.
 fn names(object: &impl Object) -> (String, String) {
     (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// The object as the watch of Secrets knows it.
+fn owner(kind: Kind, object: &impl Object) -> Owner {
+    let (namespace, name) = names(object);
+    Owner { kind, namespace, name }
 }
 
 /// The reference that makes `object` the controller of its Secret.

@@ -58,6 +58,7 @@ struct Shared {
 struct State {
     known: HashMap<Place, Arc<Known>>,
     readers: HashMap<Place, BTreeSet<Owner>>,
+    read: HashMap<Owner, BTreeSet<Place>>,
     wakes: HashMap<Kind, mpsc::UnboundedSender<Owner>>,
 }
 
@@ -144,18 +145,9 @@ impl Secrets {
     }
 
     /// Wakes `owner` from now on when one of `names` in its namespace changes, and for no other name.
-    pub fn refer(&self, owner: &Owner, names: &[&str]) {
-        let mut state = self.state();
-        let places: Vec<Place> = names.iter().map(|name| place(&owner.namespace, name)).collect();
-        state.readers.retain(|at, readers| {
-            if !places.contains(at) {
-                readers.remove(owner);
-            }
-            !readers.is_empty()
-        });
-        for place in places {
-            state.readers.entry(place).or_default().insert(owner.clone());
-        }
+    pub fn refer<N: AsRef<str>>(&self, owner: &Owner, names: impl IntoIterator<Item = N>) {
+        let places = names.into_iter().map(|name| place(&owner.namespace, name.as_ref())).collect();
+        self.state().refer(owner, places);
     }
 
     /// The objects of the kind `K` that should look at their Secrets again. The last caller is told.
@@ -227,6 +219,25 @@ impl Secrets {
 }
 
 impl State {
+    fn refer(&mut self, owner: &Owner, places: BTreeSet<Place>) {
+        let before = if places.is_empty() {
+            self.read.remove(owner)
+        } else {
+            self.read.insert(owner.clone(), places.clone())
+        };
+        for place in before.unwrap_or_default().difference(&places) {
+            if let Some(readers) = self.readers.get_mut(place) {
+                readers.remove(owner);
+                if readers.is_empty() {
+                    self.readers.remove(place);
+                }
+            }
+        }
+        for place in places {
+            self.readers.entry(place).or_default().insert(owner.clone());
+        }
+    }
+
     fn matters(&self, place: &Place, known: &Known) -> bool {
         owner::of(&place.0, known).is_some()
             || self.known.contains_key(place)

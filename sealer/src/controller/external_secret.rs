@@ -27,7 +27,7 @@ use crate::metrics::Named;
 use crate::provider::reads::Reads;
 use crate::provider::stores::{self, Stores};
 use crate::secrets::write::Outcome;
-use crate::secrets::{Desired, Kind, Known};
+use crate::secrets::{Desired, Kind, Known, Owner};
 
 mod error;
 mod shape;
@@ -297,7 +297,10 @@ impl Reconciler for Fetcher {
         metrics.sync_calls.remove(&named);
         metrics.sync_errors.remove(&named);
         metrics.sync_time.remove(&named);
-        self.memory().remove(&(named.namespace, named.name));
+        let Named { name, namespace } = named;
+        self.memory().remove(&(namespace.clone(), name.clone()));
+        let owner = Owner { kind: Kind::ExternalSecret, namespace, name };
+        self.context.secrets.refer(&owner, None::<&str>);
     }
 }
 

@@ -22,7 +22,7 @@ use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
 use sealer_api::{GitSecretSync, duration};
 use sealer_core::sops::age::Identities;
 
-use super::{Context, names};
+use super::{Context, names, owner};
 use crate::accounts::Accounts;
 use crate::secrets::{Kind, Known, Owner};
 use crate::source::Source as Hash;
@@ -164,9 +164,8 @@ impl Reconciler for Syncer {
     }
 
     async fn observe(&self, object: &GitSecretSync, valid: &Valid) -> Result<Observed, Error> {
-        let (namespace, name) = names(object);
-        let owner = Owner { kind: Kind::GitSecretSync, namespace, name };
-        self.context.secrets.refer(&owner, &source::secret_names(object));
+        let read = source::secret_names(object);
+        self.context.secrets.refer(&owner(Kind::GitSecretSync, object), read);
         let Some(memory) = self.memory(object) else { return Ok(Observed::Settled) };
         let identities = source::identities(&self.context, object).await?;
         let source = source::of(&self.context, object, self.git.local).await?;
@@ -252,7 +251,7 @@ impl Reconciler for Syncer {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         };
-        self.context.secrets.refer(&owner, &[]);
+        self.context.secrets.refer(&owner, None::<&str>);
         self.memories().remove(&(namespace.to_owned(), name.to_owned()));
     }
 }

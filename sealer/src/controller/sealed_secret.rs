@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -24,11 +25,12 @@ use sealer_core::claim::Rules;
 use sealer_core::plaintext::Plaintext;
 use sealer_core::sealed::keyring::Keyring;
 use sealer_core::sealed::scope::{Label, Scope};
+use tokio::time::timeout;
 
-use super::{Context, is_recorded, names, owner_reference};
+use super::{Context, is_recorded, names, owner, owner_reference};
 use crate::metrics::UnsealError;
 use crate::secrets::write::{Intent, Outcome};
-use crate::secrets::{Desired, Kind, Known};
+use crate::secrets::{Desired, Kind, Known, Owner};
 use crate::source::Source;
 
 mod error;
@@ -38,6 +40,9 @@ pub use self::error::Error;
 
 /// On the template: the Secret is to have no owner, and to outlive the SealedSecret.
 const SKIP_OWNER: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
+
+/// How long objects wait for the first sealing key before they say that there is none.
+const FIRST_KEY: Duration = Duration::from_secs(15);
 
 /// Adds the controller to `tasks`.
 pub fn start(context: &Context, tasks: &mut Tasks) {
@@ -50,6 +55,8 @@ pub fn start(context: &Context, tasks: &mut Tasks) {
     tasks.add("sealedsecret", async move {
         context.secrets.ready().await;
         context.keys.listed().await;
+        // In a new cluster the first key is about to be made; nobody needs to hear of errors until then.
+        let _ = timeout(FIRST_KEY, context.keys.present()).await;
         drive(core, reconciler, objects, stream::select(secrets, keys)).await;
     });
 }
@@ -181,12 +188,9 @@ impl Reconciler for Unsealer {
         let (adopts, made) = (false, None);
         let intent =
             Intent { rules: Rules::Sealed, us: &us, seen, pristine, renewed, adopts, made };
-        let (outcome, known) = self
-            .context
-            .secrets
-            .put(intent, &desired)
-            .await
-            .map_err(|source| self.unwritten(object, source))?;
+        let put = self.context.secrets.put(intent, &desired).await;
+        self.await_change(object, put.is_err());
+        let (outcome, known) = put.map_err(|source| self.unwritten(object, source))?;
         if outcome != Outcome::Unchanged {
             self.context.metrics.secret_writes.inc();
         }
@@ -197,6 +201,12 @@ impl Reconciler for Unsealer {
             resource_version: known.resource_version.clone(),
         };
         Ok(Applied { written, outcome })
+    }
+
+    fn forget(&self, namespace: Option<&str>, name: &str) {
+        let (namespace, name) = (namespace.unwrap_or_default().to_owned(), name.to_owned());
+        let owner = Owner { kind: Kind::SealedSecret, namespace, name };
+        self.context.secrets.refer(&owner, None::<&str>);
     }
 
     fn report(
@@ -246,6 +256,12 @@ impl Unsealer {
         } else {
             Error::Write(source)
         }
+    }
+
+    /// While the Secret could not be written, every change of it is worth another try.
+    fn await_change(&self, object: &SealedSecret, refused: bool) {
+        let name = refused.then(|| object.name_any());
+        self.context.secrets.refer(&owner(Kind::SealedSecret, object), name);
     }
 
     fn count(&self, object: &SealedSecret, reason: &'static str) {

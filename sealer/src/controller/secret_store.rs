@@ -13,7 +13,7 @@ use sealer_api::secret_store::{SecretStoreSpec, SecretStoreStatus};
 use sealer_api::{SecretStore, Violation, duration};
 use serde_json::Value;
 
-use super::{Context, names};
+use super::{Context, names, owner};
 use crate::provider::reads;
 use crate::provider::stores::{self, Stores};
 use crate::secrets::{Kind, Owner};
@@ -140,9 +140,8 @@ impl Reconciler for Checker {
     }
 
     async fn observe(&self, object: &SecretStore, (): &()) -> Result<Checked, Error> {
-        let (namespace, name) = names(object);
-        let owner = Owner { kind: Kind::SecretStore, namespace, name };
-        self.context.secrets.refer(&owner, &stores::secret_names(object));
+        let names_of = stores::secret_names(object);
+        self.context.secrets.refer(&owner(Kind::SecretStore, object), names_of);
         let first = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(names(object));
         if first && is_current(object) {
             return Ok(Checked::Settled);
@@ -195,7 +194,7 @@ impl Reconciler for Checker {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         };
-        self.context.secrets.refer(&owner, &[]);
+        self.context.secrets.refer(&owner, None::<&str>);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.remove(&(namespace.to_owned(), name.to_owned()));
     }

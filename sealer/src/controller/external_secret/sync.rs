@@ -7,10 +7,10 @@ use sealer_api::{ExternalSecret, SecretStore};
 use sealer_core::claim::Rules;
 
 use super::{Answers, Error, Fetcher, Valid, status, values};
-use crate::controller::{is_recorded, names, secret_store};
+use crate::controller::{is_recorded, names, owner, secret_store};
 use crate::provider::stores;
 use crate::secrets::write::{Intent, Outcome};
-use crate::secrets::{Desired, Known};
+use crate::secrets::{Desired, Kind, Known};
 
 impl Fetcher {
     /// What the store answers. After an edit or a forced sync, what was read for somebody else a
@@ -71,7 +71,11 @@ impl Fetcher {
             adopts: false,
             made: None,
         };
-        self.context.secrets.put(intent, desired).await.map_err(Error::Write)
+        let put = self.context.secrets.put(intent, desired).await;
+        // While the Secret could not be written, every change of it is worth another try.
+        let awaited = put.is_err().then_some(&valid.target);
+        self.context.secrets.refer(&owner(Kind::ExternalSecret, object), awaited);
+        put.map_err(Error::Write)
     }
 
     /// Deletes the Secret of a former name, if it is still the one that was made.

@@ -9,11 +9,12 @@ use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
 use sealer_core::claim::Rules;
 
 use super::files::{Cause, Failure, Wanted, Yield};
-use super::{Applied, Error, Outcome, is_entry, salt, status};
+use super::{Applied, Error, Outcome, is_entry, salt, source, status};
 use crate::accounts::Accounts;
-use crate::controller::{Context, names, owner_reference};
+use crate::controller::{Context, names, owner, owner_reference};
+use crate::secrets::owner::labels;
 use crate::secrets::write::{self, Intent};
-use crate::secrets::{Desired, Known, Secrets, owner};
+use crate::secrets::{Desired, Kind, Known, Secrets};
 
 /// Labels and annotations by which other tools say that a Secret is theirs.
 const TOOLS: [&str; 4] = [
@@ -48,6 +49,7 @@ pub(super) async fn apply(
         object,
         before,
         failures,
+        refused: Vec::new(),
         outcome: Outcome { revision, entries: kept, warnings, ..Outcome::default() },
     };
     let gone = writer.gone(&wanted);
@@ -62,6 +64,9 @@ pub(super) async fn apply(
     for ((namespace, name), wanted) in wanted {
         writer.write(&namespace, &name, wanted).await;
     }
+    let read = source::secret_names(object).into_iter().map(str::to_owned);
+    let watched = read.chain(std::mem::take(&mut writer.refused));
+    context.secrets.refer(&owner(Kind::GitSecretSync, object), watched);
     writer.prune(gone).await;
     writer.finish()
 }
@@ -72,6 +77,8 @@ struct Writer<'w> {
     object: &'w GitSecretSync,
     before: BTreeMap<String, &'w InventoryEntry>,
     failures: BTreeMap<String, Failure>,
+    /// Secrets of the object's namespace that could not be written; a change of one may help.
+    refused: Vec<String>,
     outcome: Outcome,
 }
 
@@ -111,6 +118,9 @@ impl Writer<'_> {
                 });
             }
             Err(error) => {
+                if namespace == self.object.namespace().unwrap_or_default() {
+                    self.refused.push(name.to_owned());
+                }
                 self.fail(wanted.file, &error);
                 self.outcome.entries.extend(before.cloned());
             }
@@ -129,8 +139,8 @@ impl Writer<'_> {
             desired.metadata.owner_references = Some(vec![owner_reference(self.object)]);
         } else {
             // No owner reference reaches across namespaces; the inventory says what is ours.
-            let labels = desired.metadata.labels.get_or_insert_default();
-            labels.extend(owner::labels(&own, &sync));
+            let ours = desired.metadata.labels.get_or_insert_default();
+            ours.extend(labels(&own, &sync));
         }
         let seen = self
             .seen(namespace, name, before)

@@ -95,6 +95,7 @@ pub(super) struct Memory(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
 struct Remembered {
+    settings: String,
     keys: Vec<String>,
     blobs: HashMap<ObjectId, Option<Failure>>,
 }
@@ -112,9 +113,18 @@ impl Memory {
         }
     }
 
-    /// Keeps only what is known of `blobs`.
-    pub(super) fn retain(&self, keys: &[String], blobs: impl Fn(&ObjectId) -> bool) {
+    /// Keeps only what is known of `blobs`, and of them only what holds for these settings and keys.
+    pub(super) fn retain(
+        &self,
+        settings: &str,
+        keys: &[String],
+        blobs: impl Fn(&ObjectId) -> bool,
+    ) {
         let mut remembered = self.lock();
+        if remembered.settings != settings {
+            remembered.blobs.clear();
+            settings.clone_into(&mut remembered.settings);
+        }
         if remembered.keys != keys {
             remembered.blobs.retain(|_, failure| {
                 failure.as_ref().is_none_or(|failure| failure.cause != Cause::Keys)

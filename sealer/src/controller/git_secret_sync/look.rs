@@ -51,7 +51,7 @@ impl Look {
             any(&self.include) && !any(&self.exclude)
         });
         let blobs: BTreeSet<ObjectId> = selected.iter().map(|file| file.id).collect();
-        self.memory.retain(&self.keys, |blob| blobs.contains(blob));
+        self.memory.retain(&self.salt.0, &self.keys, |blob| blobs.contains(blob));
         let mut files = Vec::with_capacity(selected.len());
         for repo::File { path, id: blob } in selected {
             let known = if self.settled.contains(&(path.clone(), self.salt.hash(blob))) {

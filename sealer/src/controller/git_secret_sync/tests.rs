@@ -269,6 +269,20 @@ async fn a_foreign_secret_fails_alone_and_adoption_must_be_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_helps_is_tried_on_files_that_failed() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    let plain = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: other}\nstringData: {password: one}\n";
+    repository.push(&[("secrets/a.yaml", Some(&encrypted(plain, Cipher::default())))]);
+    let _daemon = bed.start();
+    sync(&bed, &repository, json!({})).await;
+    ready(&bed, "False", "`metadata.namespace` is `other`").await;
+    bed.patch(V, K, "sync", json!({"spec": {"targetNamespace": "default"}})).await;
+    bed.value("a", "password", "one").await;
+    ready(&bed, "True", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn missing_keys_are_named_and_awaited() {
     let bed = Bed::new().await;
     let repository = Repository::new(&bed);
