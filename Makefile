@@ -48,7 +48,7 @@ audit: ## Checks for published advisories; needs the network
 
 .PHONY: test-core
 test-core: ## Runs the tests of the pure crates: seconds
-	cargo test --locked -p yaml -p gotmpl -p sealer-core -p imagebot-core
+	cargo test --locked -p yaml -p golang -p gotmpl -p sealer-core -p imagebot-core
 
 .PHONY: bench
 bench: bed ## Measures the daemons on real servers and prints a table
