@@ -19,6 +19,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Response},
     routing::post,
 };
 use futures::future::join_all;
@@ -78,7 +79,7 @@ impl Hooks {
         if receiver.spec.suspend {
             return Err(Refusal::Suspended);
         }
-        let body = delivery::read(headers, body, BODY_BYTES).await?;
+        let body = delivery::read(body, BODY_BYTES).await?;
         delivery::verify(&self.core, &receiver, path, headers).await?;
         let events = delivery::pushes(&receiver, headers, &body)?;
         let events: Vec<_> = events.into_iter().filter(|it| !self.seen.has(&it.id)).collect();
@@ -117,7 +118,7 @@ impl Hooks {
     }
 }
 
-async fn answer(State(hooks): State<Arc<Hooks>>, request: Request) -> (StatusCode, &'static str) {
+async fn answer(State(hooks): State<Arc<Hooks>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     // The path alone: proxies and senders add queries.
     let taken = timeout(PATIENCE, hooks.take(parts.uri.path(), &parts.headers, body)).await;
@@ -126,16 +127,17 @@ async fn answer(State(hooks): State<Arc<Hooks>>, request: Request) -> (StatusCod
     match taken {
         Ok(0) => {
             debug!("a delivery named no ImageRepository");
-            (StatusCode::OK, "nothing to scan\n")
+            (StatusCode::OK, "nothing to scan\n").into_response()
         }
         Ok(scans) => {
             info!(scans, "a registry told of a push");
-            (StatusCode::OK, "accepted\n")
+            (StatusCode::OK, "accepted\n").into_response()
         }
         Err(refusal) => {
             let agent = parts.headers.get(header::USER_AGENT).and_then(|it| it.to_str().ok());
             debug!(%refusal, agent, "a delivery was refused");
-            refusal.answer()
+            let close = refusal.is_early().then_some([(header::CONNECTION, "close")]);
+            (close.map(AppendHeaders), refusal.answer()).into_response()
         }
     }
 }

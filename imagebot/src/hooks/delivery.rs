@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     http::{HeaderMap, StatusCode, header},
 };
+use futures::StreamExt as _;
 use imagebot_api::{ImageRepository, RegistryReceiver, registry_receiver::ReceiverKind};
 use imagebot_core::{
     hook::{self, Push, distribution},
@@ -20,6 +21,10 @@ use reconcile::{Core, metrics::Metrics};
 use subtle::ConstantTimeEq as _;
 
 use crate::secret::{self, Secret};
+
+/// How many times too much is read before the connection is cut. Whoever is cut off while sending
+/// may never read why.
+const HEARD_OUT: usize = 8;
 
 /// Why a delivery is not taken. Its sender learns no more than the status.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +61,15 @@ impl Refusal {
             Self::NoToken(_) | Self::NotDurable | Self::TooSlow => {
                 (StatusCode::SERVICE_UNAVAILABLE, "try again\n")
             }
+        }
+    }
+
+    /// Whether the body may not have been read to its end, so that the connection is of no more use.
+    pub(super) fn is_early(&self) -> bool {
+        match self {
+            Self::NoReceiver | Self::Suspended | Self::TooLarge => true,
+            Self::Broken | Self::TooSlow => true,
+            Self::Unverified | Self::NoToken(_) | Self::Unreadable(_) | Self::NotDurable => false,
         }
     }
 
@@ -104,28 +118,20 @@ pub(super) fn is_at(receiver: &RegistryReceiver, path: &str) -> bool {
     known.is_some_and(|known| known.as_bytes().ct_eq(path.as_bytes()).into())
 }
 
-/// The body, if it is small enough.
-pub(super) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u8>, Refusal> {
-    let said = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
-    if said.is_some_and(|said: usize| said > most) {
-        return Err(Refusal::TooLarge);
-    }
-    match to_bytes(body, most).await {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(error) if is_too_large(&error) => Err(Refusal::TooLarge),
-        Err(_) => Err(Refusal::Broken),
-    }
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return true;
+/// The body, if it has at most `most` bytes.
+pub(super) async fn read(body: Body, most: usize) -> Result<Vec<u8>, Refusal> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut seen) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refusal::Broken)?;
+        seen += chunk.len();
+        if seen <= most {
+            bytes.extend_from_slice(&chunk);
+        } else if seen > most * HEARD_OUT {
+            break;
         }
-        cause = error.source();
     }
-    false
+    if seen <= most { Ok(bytes) } else { Err(Refusal::TooLarge) }
 }
 
 /// Whether whoever knew `path`, and the token if they sent one, knows the token as it is now.
