@@ -168,7 +168,7 @@ async fn fetch(
         }
     };
     let response = request.send().await.map_err(|source| session.unreachable(source))?;
-    let mut response = session.judge(response).await?;
+    let mut response = session.judge(response, None).await?;
     let host = &session.key.host;
     let body = Zeroizing::new(client::body(&mut response, host, LONGEST_ANSWER).await?);
     let garbled = |what| Error::Garbled { host: host.clone(), what };

@@ -8,6 +8,7 @@ use reqwest::{
     redirect::{Attempt, Policy},
 };
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{Access, Error};
 
@@ -95,8 +96,8 @@ pub(super) fn is_web_page(headers: &HeaderMap, body: &[u8]) -> bool {
     kind.to_ascii_lowercase().contains("html") || body.trim_ascii_start().starts_with(b"<")
 }
 
-/// What a registry says in an error: untrusted text, short and without `secret`.
-pub(super) fn words(body: &[u8], secret: Option<&str>) -> String {
+/// What a registry says in an error: untrusted text, short and without any of `secrets`.
+pub(super) fn words(body: &[u8], secrets: &[Zeroizing<String>]) -> String {
     #[derive(Deserialize)]
     struct Said {
         #[serde(default)]
@@ -117,12 +118,11 @@ pub(super) fn words(body: &[u8], secret: Option<&str>) -> String {
         );
         parts.extend(said.error);
     }
-    let text = parts.join(": ");
-    let text = match secret {
-        // A shorter one is in many words by chance.
-        Some(secret) if secret.len() > 3 => text.replace(secret, "***"),
-        _ => text,
-    };
+    let mut text = parts.join(": ");
+    // A shorter one is in many words by chance.
+    for secret in secrets.iter().filter(|secret| secret.len() > 3) {
+        text = text.replace(secret.as_str(), "***");
+    }
     let text: String = text.chars().filter(|character| !character.is_control()).take(200).collect();
     if text.is_empty() { "it did not say why".to_owned() } else { text }
 }

@@ -204,12 +204,14 @@ impl Credential {
         hash.chain_update(username).chain_update(secret.as_bytes()).finalize().into()
     }
 
-    /// What must never be shown.
-    pub(super) fn secret(&self) -> &str {
+    /// What a registry can echo of it, and nobody may read.
+    pub(super) fn secrets(&self) -> Vec<Zeroizing<String>> {
         match self {
-            Self::Basic { password: secret, .. } | Self::Refresh(secret) | Self::Bearer(secret) => {
-                secret
+            Self::Basic { username, password } => {
+                let pair = Zeroizing::new(format!("{username}:{}", password.as_str()));
+                vec![Zeroizing::new(STANDARD.encode(pair.as_bytes())), password.clone()]
             }
+            Self::Refresh(token) | Self::Bearer(token) => vec![token.clone()],
         }
     }
 }

@@ -11,6 +11,7 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
 };
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 use super::{
     Access, Error,
@@ -146,22 +147,23 @@ impl<'s> Session<'s> {
             Some(challenge) => self.authorization(challenge).await?,
             None => None,
         };
-        let shown = authorization.is_some();
-        let mut response = self.send(method.clone(), url, accept, authorization).await?;
+        let mut shown = authorization;
+        let mut response = self.send(method.clone(), url, accept, shown.clone()).await?;
         let still_at_home = response.url().origin() == self.origin.origin();
         if response.status() == StatusCode::UNAUTHORIZED && at_home && still_at_home {
             let challenge = challenge::read(response.headers());
             self.shared.remember(&self.key, |known| known.challenge.clone_from(&challenge));
             if let Some(challenge) = &challenge {
-                if shown {
+                if shown.is_some() {
                     auth::forget(self, challenge);
                 }
                 if let Some(value) = self.authorization(challenge).await? {
-                    response = self.send(method, url, accept, Some(value)).await?;
+                    shown = Some(value);
+                    response = self.send(method, url, accept, shown.clone()).await?;
                 }
             }
         }
-        self.judge(response).await
+        self.judge(response, shown.as_ref()).await
     }
 
     async fn authorization(&self, challenge: &Challenge) -> Result<Option<HeaderValue>, Error> {
@@ -199,8 +201,12 @@ impl<'s> Session<'s> {
         Error::Unreachable { host: self.key.host.clone(), source: source.without_url() }
     }
 
-    /// A good answer, or what another means.
-    pub(super) async fn judge(&self, mut response: Response) -> Result<Response, Error> {
+    /// A good answer, or what another means to those who had shown `shown`.
+    pub(super) async fn judge(
+        &self,
+        mut response: Response,
+        shown: Option<&HeaderValue>,
+    ) -> Result<Response, Error> {
         let (status, host) = (response.status(), self.key.host.clone());
         if status.is_success() {
             return Ok(response);
@@ -215,7 +221,11 @@ impl<'s> Session<'s> {
         let retry_after = client::retry_after(response.headers());
         let what = response.url().path().trim_start_matches("/v2/").to_owned();
         let body = client::body(&mut response, &host, LONGEST_ERROR).await.unwrap_or_default();
-        let words = client::words(&body, self.credential.map(Credential::secret));
+        let mut secrets = self.credential.map(Credential::secrets).unwrap_or_default();
+        // A token that a service gave is no part of the credential.
+        let token = shown.and_then(|shown| shown.to_str().ok()?.split_once(' '));
+        secrets.extend(token.map(|(_, token)| Zeroizing::new(token.to_owned())));
+        let words = client::words(&body, &secrets);
         Err(match status.as_u16() {
             status @ (401 | 403) => Error::Denied { host, status, words },
             404 => Error::NotFound { host, what, words },

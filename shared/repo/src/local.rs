@@ -119,7 +119,7 @@ impl Local {
         let rejected = |reason: &str, words: &[u8]| Outcome::Rejected {
             reference: push.target.clone(),
             reason: reason.to_owned(),
-            server_words: report::tidy(words, None),
+            server_words: report::tidy(words, &[]),
         };
         if let Some(reason) = self.denied(&repo, &push.target, old, new)? {
             return Ok(rejected(reason, b""));
@@ -139,7 +139,7 @@ impl Local {
             };
         }
         words.extend(hooks.after().map_err(|source| self.failed(source))?);
-        Ok(Outcome::Pushed { old, new, server_words: report::tidy(&words, None) })
+        Ok(Outcome::Pushed { old, new, server_words: report::tidy(&words, &[]) })
     }
 
     /// Why the repository's configuration refuses the update, if it does.

@@ -3,6 +3,7 @@
 use std::{fmt, sync::LazyLock, time::Duration};
 
 use aws_lc_rs::{hmac, rand};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{Error, SafeUrl, Secret};
 
@@ -163,6 +164,24 @@ impl Credentials {
                 field(hash, password.expose());
             }
             Self::Bearer(token) => field(hash, token.expose()),
+        }
+    }
+
+    /// What a server can echo of them, and nobody may read: hooks print their environment, and a
+    /// web server puts the header there.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Bearer(token) => vec![Secret::new(token.expose())],
+            Self::Basic { username, password } => {
+                let pair = Secret::new([username.as_bytes(), b":", password.expose()].concat());
+                // `https://TOKEN@host` has its secret where the user should be.
+                let alone = match password.expose() {
+                    b"" => username.as_bytes(),
+                    password => password,
+                };
+                vec![Secret::new(STANDARD.encode(pair.expose())), Secret::new(alone)]
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use gix::ObjectId;
 
+use crate::Secret;
+
 /// One update of one reference.
 #[derive(Debug, Clone)]
 pub struct Push {
@@ -54,12 +56,11 @@ pub enum Outcome {
     },
 }
 
-/// Makes the server's words fit for a condition: printable, bounded, without `secret`.
-pub(crate) fn tidy(words: &[u8], secret: Option<&[u8]>) -> String {
+/// Makes the server's words fit for a condition: printable, bounded, without any of `secrets`.
+pub(crate) fn tidy(words: &[u8], secrets: &[Secret]) -> String {
     let mut text = String::from_utf8_lossy(words).into_owned();
-    if let Some(secret) =
-        secret.and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(|s| !s.is_empty())
-    {
+    let secrets = secrets.iter().filter_map(|secret| std::str::from_utf8(secret.expose()).ok());
+    for secret in secrets.filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "***");
     }
     let mut lines: Vec<String> = text
@@ -87,8 +88,9 @@ mod tests {
 
     #[test]
     fn the_servers_words_are_bounded_printable_and_never_our_secret() {
-        assert_eq!(tidy(b"\x1b[1mno\x07\r\n\nyes hunter2\n", Some(b"hunter2")), "[1mno\nyes ***");
-        assert!(tidy("é".repeat(9000).as_bytes(), None).len() <= LONGEST_WORDS);
-        assert_eq!(tidy(b"", Some(b"")), "");
+        let secrets = ["hunter2", ""].map(Secret::new);
+        assert_eq!(tidy(b"\x1b[1mno\x07\r\n\nyes hunter2\n", &secrets), "[1mno\nyes ***");
+        assert!(tidy("é".repeat(9000).as_bytes(), &[]).len() <= LONGEST_WORDS);
+        assert_eq!(tidy(b"", &secrets), "");
     }
 }

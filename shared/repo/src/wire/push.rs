@@ -13,7 +13,7 @@ use gix::ObjectId;
 use gix_transport::client::{MessageKind, WriteMode, blocking_io::Transport};
 
 use super::{Session, Words, protocol};
-use crate::{Credentials, Error, error::Source, report};
+use crate::{Error, error::Source, report};
 
 /// One update of one reference, as the wire has it.
 pub(crate) struct Command<'c> {
@@ -79,16 +79,11 @@ impl Session {
         };
         drop(reader);
         read.map_err(|source| failed(source.into()))?;
-        let secret = match &self.remote.credentials {
-            Credentials::Basic { password, .. } | Credentials::Bearer(password) => {
-                Some(password.expose())
-            }
-            Credentials::None => None,
-        };
+        let secrets = self.remote.credentials.secrets();
         let refused = refusal(&answer).map_err(|source| failed(source.into()))?;
         Ok(Report {
-            refused: refused.map(|reason| report::tidy(reason.as_bytes(), secret)),
-            words: report::tidy(&words.take(), secret),
+            refused: refused.map(|reason| report::tidy(reason.as_bytes(), &secrets)),
+            words: report::tidy(&words.take(), &secrets),
         })
     }
 }
