@@ -73,6 +73,9 @@ impl Hooks {
 
     /// Verifies a delivery, finds what it names, and asks for scans.
     async fn take(&self, path: &str, headers: &HeaderMap, body: Body) -> Result<usize, Refusal> {
+        // A process that has just started would find neither, and a push would be lost.
+        self.receivers.ready().await;
+        self.repositories.ready().await;
         // The whole list is compared, each in constant time: how long it takes tells nothing.
         let receiver = self.receivers.all().into_iter().filter(|it| delivery::is_at(it, path));
         let receiver = receiver.last().ok_or(Refusal::NoReceiver)?;

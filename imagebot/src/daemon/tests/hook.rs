@@ -80,6 +80,20 @@ async fn a_repeated_delivery_is_taken_once() {
 }
 
 #[tokio::test]
+async fn a_delivery_during_the_start_is_not_lost() {
+    let (world, _repository) = web("").await;
+    world.apply(RECEIVER).await;
+    let run = world.run();
+    until!("the push", is_pushed(&world).await);
+    let path = path(&world).await;
+    run.end().await;
+    let run = world.run();
+    let body = delivery(&world, "e1", "team/web", "1.5.0");
+    assert_eq!(run.deliver(&path, None, body).await, StatusCode::OK);
+    assert!(requested(&world).await.is_string());
+}
+
+#[tokio::test]
 async fn a_delivery_that_is_not_ours_causes_nothing() {
     let (world, _repository) = web("").await;
     world.apply(RECEIVER).await;
