@@ -26,7 +26,7 @@ use crate::Daemon;
 use crate::args::Args;
 
 /// Longer than any machine needs, shorter than anyone waits.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two sealing keys, made once for all tests.
 pub(crate) static KEYS: LazyLock<[Generated; 2]> = LazyLock::new(|| {

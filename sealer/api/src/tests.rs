@@ -132,3 +132,20 @@ fn the_defaults_are_those_that_the_descriptions_state() {
     let external: ExternalSecretSpec = serde_json::from_value(json!({})).expect("it decodes");
     assert_eq!(external.refresh_interval, "1h0m0s");
 }
+
+#[test]
+fn the_seed_manifests_decode_as_written() {
+    let seeds = include_str!("tests/seeds.yaml");
+    let documents =
+        yaml::json::documents(seeds, yaml::Schema::Kubernetes).expect("the seeds are YAML");
+    let mut said = Vec::new();
+    for document in &documents {
+        let kind = document["kind"].as_str().expect("a kind");
+        // Kustomization is Flux's own.
+        if kind != "Kustomization" {
+            let broken = violations(kind, document["spec"].clone());
+            said.push((kind, broken.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        }
+    }
+    insta::assert_debug_snapshot!(said);
+}

@@ -34,6 +34,7 @@ use crate::secrets::{Desired, Kind, Known, Owner};
 use crate::source::Source;
 
 mod error;
+mod render;
 mod status;
 
 pub use self::error::Error;
@@ -167,7 +168,11 @@ impl Reconciler for Unsealer {
         if let Some(record) = record.filter(|_| pristine && !renewed) {
             return Ok(Plan::Settled(record.clone()));
         }
-        let (data, keys) = self.unseal(object, valid, &observed.ring)?;
+        let (mut data, keys) = self.unseal(object, valid, &observed.ring)?;
+        render::add(&valid.template, &mut data).map_err(|error| {
+            self.count(object, "unseal");
+            Error::Render(error)
+        })?;
         let desired = desired(object, &valid.template, data);
         let secret = observed.secret;
         Ok(Plan::Write(Box::new(Write { desired, secret, pristine, renewed, keys })))

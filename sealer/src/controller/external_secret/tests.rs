@@ -235,6 +235,7 @@ async fn a_restart_reads_no_store_and_writes_nothing_and_drift_is_repaired() {
     let (bed, vault, daemon) = started().await;
     bed.create(external("app", &one("app", "password"))).await;
     ready(&bed, "app").await;
+    daemon.reconciled(&bed, "externalsecret", 1).await;
     drop(daemon);
     vault.reads();
     bed.effects();

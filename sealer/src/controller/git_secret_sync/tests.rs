@@ -168,6 +168,7 @@ async fn a_restart_decrypts_nothing_writes_nothing_and_drift_is_repaired() {
     let daemon = bed.start();
     sync(&bed, &repository, json!({})).await;
     ready(&bed, "True", "").await;
+    daemon.reconciled(&bed, "gitsecretsync", 1).await;
     drop(daemon);
     bed.effects();
 

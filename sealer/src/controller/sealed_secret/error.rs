@@ -7,6 +7,7 @@ use reconcile::{Class, Classify};
 use sealer_api::Violation;
 use sealer_core::sealed::keyring;
 
+use super::render;
 use crate::request;
 use crate::secrets::write;
 
@@ -24,6 +25,9 @@ pub enum Error {
     /// Values could not be opened.
     #[error("{}", Failures(.0))]
     Unseal(BTreeMap<String, keyring::Error>),
+    /// A value could not be rendered.
+    #[error(transparent)]
+    Render(render::Error),
     /// The Secret could not be looked at.
     #[error("could not look at Secret `{name}`")]
     Read {
@@ -48,7 +52,7 @@ pub enum Error {
 impl Classify for Error {
     fn class(&self) -> Class {
         match self {
-            Self::Invalid(_) => Class::Stalled,
+            Self::Invalid(_) | Self::Render(_) => Class::Stalled,
             Self::Unseal(failures) => class(failures),
             Self::Read { source, .. } => source.class(),
             Self::NotManaged { source, .. } | Self::Write(source) => source.class(),
@@ -57,7 +61,7 @@ impl Classify for Error {
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::Invalid(_) | Self::Unseal(_) => UNSEAL,
+            Self::Invalid(_) | Self::Unseal(_) | Self::Render(_) => UNSEAL,
             Self::Read { .. } | Self::NotManaged { .. } | Self::Write(_) => UPDATE,
         }
     }
@@ -65,6 +69,7 @@ impl Classify for Error {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Invalid(_) | Self::Read { .. } => None,
+            Self::Render(_) => Some("correct the template".to_owned()),
             Self::Unseal(failures) => Some(remedy(failures).to_owned()),
             Self::NotManaged { source, .. } | Self::Write(source) => source.remedy(),
         }

@@ -55,6 +55,22 @@ async fn a_sealed_secret_becomes_a_secret_that_it_owns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn templates_render_values_and_a_bad_one_is_named() {
+    let bed = Bed::new().await;
+    let _daemon = bed.start();
+    let mut manifest = sealed("db", Scope::Strict, 0, &[("user", "app"), ("p-w", "hunter2")]);
+    let url = r#"pg://{{ .user }}:{{ index . "p-w" }}@db"#;
+    manifest["spec"]["template"] = json!({"data": {"url": url, "user": "{{ .user | upper }}"}});
+    bed.create(manifest.clone()).await;
+    let secret = bed.value("db", "url", "pg://app:hunter2@db").await;
+    assert_eq!(secret.data.unwrap()["user"].0, b"APP");
+    bed.patch(V, K, "db", json!({"spec": {"template": {"data": {"url": "{{ fail .user }}"}}}}))
+        .await;
+    failed(&bed, "db", "`spec.template.data.url` cannot be rendered").await;
+    bed.value("db", "url", "pg://app:hunter2@db").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_scope_opens_where_it_may_and_nowhere_else() {
     let bed = Bed::new().await;
     let _daemon = bed.start();
@@ -92,6 +108,7 @@ async fn a_restart_opens_nothing_writes_nothing_and_gets_nothing() {
         synced(&bed, name).await;
     }
     assert_eq!(opened(&daemon), 5);
+    daemon.reconciled(&bed, "sealedsecret", 5).await;
     drop(daemon);
     bed.effects();
 
