@@ -147,13 +147,6 @@ impl SealedSecretSpec {
                 "is the format of 2017, which is not supported: seal the Secret again to get `spec.encryptedData`",
             ));
         }
-        let rendered = self.template.as_ref().and_then(|template| template.data.as_ref());
-        if rendered.is_some_and(|rendered| !rendered.is_empty()) {
-            broken.push(Violation::new(
-                "spec.template.data",
-                "is not supported yet: leave it out, and seal the rendered value",
-            ));
-        }
         broken
     }
 }
