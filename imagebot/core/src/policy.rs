@@ -149,7 +149,7 @@ impl Policy {
     fn rank(&self, tag: &str, key: &str) -> Result<Option<Rank>, NoMatch> {
         match &self.order {
             Order::SemVer(range) => {
-                Ok(Version::of_tag(key).filter(|version| range.matches(version)).map(Rank::Version))
+                Ok(semver::of_tag(key).filter(|version| range.matches(version)).map(Rank::Version))
             }
             Order::Alphabetical(_) => Ok(Some(Rank::Key)),
             Order::Numerical(_) => match Number::parse(key) {

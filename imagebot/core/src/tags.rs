@@ -1,9 +1,8 @@
 //! The list of an image's tags: which are kept, in which order, and when the list is another one.
 
+use golang::regexp;
 use regex::Regex;
 use sha2::{Digest, Sha256};
-
-use crate::policy::filter;
 
 /// `spec.exclusionList`: tags that are dropped before they are stored.
 #[derive(Debug, Clone, Default)]
@@ -15,14 +14,14 @@ pub struct Exclusions(Vec<Regex>);
 pub struct Error {
     /// Which pattern of the list, from 0.
     pub index: usize,
-    source: filter::Error,
+    source: regexp::Error,
 }
 
 impl Exclusions {
     /// Reads each pattern as an unanchored Go regular expression.
     pub fn parse<P: AsRef<str>>(patterns: &[P]) -> Result<Self, Error> {
         let compile = |(index, pattern): (usize, &P)| {
-            filter::compile(pattern.as_ref()).map_err(|source| Error { index, source })
+            regexp::compile(pattern.as_ref()).map_err(|source| Error { index, source })
         };
         patterns.iter().enumerate().map(compile).collect::<Result<_, _>>().map(Self)
     }

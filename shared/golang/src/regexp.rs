@@ -3,7 +3,8 @@
 //! Both are RE2's children: linear time, no look-around, no back-references. What they spell
 //! differently is translated, and what only Rust knows is refused. These stay as Rust has them: which
 //! names of Unicode properties there are; that a group's name begins with a letter and is there once;
-//! that nothing is repeated across flags (`a(?i)*`); and how large an expression may become.
+//! that nothing is repeated across flags (`a(?i)*`); how large an expression may become; and, where a
+//! `\B` alone would match, that it may do so between the bytes of a character.
 
 use ::regex::{Regex, bytes};
 

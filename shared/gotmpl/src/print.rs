@@ -6,12 +6,10 @@ use crate::{
 };
 
 mod flags;
-mod float;
 mod format;
 mod number;
 
 use flags::Flags;
-pub(crate) use float::format_float;
 pub(crate) use format::printf;
 
 /// Prints as the verb `%v` does.

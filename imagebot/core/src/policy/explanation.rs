@@ -3,7 +3,7 @@
 //! The same rules as [`Policy::select`], told tag by tag: for a `--explain`, a dashboard, or the
 //! body of a pull request.
 
-use super::{Candidate, NoMatch, Order, Policy, semver::Version};
+use super::{Candidate, NoMatch, Order, Policy, semver};
 
 /// The outcome of a policy, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Policy {
 
     fn unranked(&self, key: &str) -> Rule {
         let Order::SemVer(range) = &self.order else { return Rule::NotAVersion };
-        match Version::of_tag(key) {
+        match semver::of_tag(key) {
             None => Rule::NotAVersion,
             Some(version) if range.refuses_pre(&version) => Rule::PreRelease,
             Some(_) => Rule::OutOfRange,

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
+use golang::regexp;
 use regex::Regex;
 
-mod pattern;
-
-pub use pattern::{Error, compile};
+pub use regexp::Error;
 
 /// A pattern that a tag must match, and the template of the key that stands for it.
 #[derive(Debug, Clone)]
@@ -18,7 +17,7 @@ pub struct Filter {
 impl Filter {
     /// Reads `pattern` as a Go regular expression. An empty one matches every tag.
     pub fn parse(pattern: &str, extract: &str) -> Result<Self, Error> {
-        let pattern = if pattern.is_empty() { None } else { Some(compile(pattern)?) };
+        let pattern = if pattern.is_empty() { None } else { Some(regexp::compile(pattern)?) };
         Ok(Self { pattern, extract: extract.to_owned() })
     }
 

@@ -5,6 +5,8 @@
 
 use std::cmp::Ordering;
 
+use golang::strconv::{parse_float, underscores_separate_digits};
+
 /// A decimal number: a sign and `0.DIGITS × 10^exponent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
@@ -20,14 +22,10 @@ const EXPONENT_MAX: i64 = 309;
 impl Number {
     /// Reads a number. `inf` and `nan`, which no order knows, are none.
     pub fn parse(text: &str) -> Option<Self> {
-        let (negative, text) = match text.as_bytes().first()? {
-            b'-' => (true, &text[1..]),
-            b'+' => (false, &text[1..]),
-            _ => (false, text),
-        };
-        if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            let value = hexadecimal(hex)?;
-            return Self::decimal(negative, &format!("{value:e}"));
+        let negative = text.starts_with('-');
+        let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+        if text.starts_with("0x") || text.starts_with("0X") {
+            return Self::decimal(negative, &format!("{:e}", parse_float(text)?));
         }
         Self::decimal(negative, text)
     }
@@ -36,7 +34,7 @@ impl Number {
         let (mantissa, power) =
             text.split_once(['e', 'E']).map_or((text, None), |(m, p)| (m, Some(p)));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let separated = well_separated(mantissa) && power.is_none_or(well_separated);
+        let separated = !text.contains('_') || underscores_separate_digits(text);
         let digits: String = [whole, fraction].concat().replace('_', "");
         let written = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         if !separated || !written {
@@ -83,15 +81,6 @@ impl PartialOrd for Number {
     }
 }
 
-/// Whether every `_` stands between two digits.
-fn well_separated(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let digit = |index: usize| bytes.get(index).is_some_and(u8::is_ascii_hexdigit);
-    (0..bytes.len())
-        .filter(|index| bytes[*index] == b'_')
-        .all(|index| index > 0 && digit(index - 1) && digit(index + 1))
-}
-
 fn exponent(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text).replace('_', "");
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -100,25 +89,6 @@ fn exponent(text: &str) -> Option<i64> {
     // Any power of more digits is out of range or nothing.
     let value = digits.parse::<i64>().unwrap_or(i64::MAX).min(1_000_000);
     Some(if text.starts_with('-') { -value } else { value })
-}
-
-/// A hexadecimal float without its `0x`, which must have a binary exponent.
-fn hexadecimal(text: &str) -> Option<f64> {
-    let (mantissa, power) = text.split_once(['p', 'P'])?;
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    // One separator may follow the prefix.
-    let separated = well_separated(&format!("0{mantissa}")) && well_separated(power);
-    let digits = [whole, fraction].concat().replace('_', "");
-    let fraction = i32::try_from(fraction.replace('_', "").len()).ok()?;
-    let short = (1..=13).contains(&digits.len());
-    if !separated || !short || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mantissa = u64::from_str_radix(&digits, 16).ok()?;
-    let power = i32::try_from(exponent(power)?.clamp(-2_000, 2_000)).ok()?;
-    #[expect(clippy::cast_precision_loss, reason = "at most 13 hex digits, which are 52 bits")]
-    let value = mantissa as f64 * 2_f64.powi(power - 4 * fraction);
-    value.is_finite().then_some(value)
 }
 
 #[cfg(test)]

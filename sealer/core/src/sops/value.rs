@@ -8,6 +8,7 @@
 //! `yaml.v3` reads in it, so `0x1F` is `31` and `1.10` is `1.1`.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use golang::strconv::{parse_bool, parse_float};
 use rand_core::CryptoRng;
 use yaml::resolve::Resolved;
 
@@ -165,8 +166,8 @@ impl Leaf {
             Kind::Bytes => true,
             Kind::Str | Kind::Comment => text.is_some(),
             Kind::Int => text.is_some_and(|text| text.parse::<i64>().is_ok()),
-            Kind::Float => text.and_then(number::parse).is_some(),
-            Kind::Bool => text.and_then(number::parse_bool).is_some(),
+            Kind::Float => text.and_then(parse_float).is_some(),
+            Kind::Bool => text.and_then(parse_bool).is_some(),
             Kind::Time => text.is_some_and(time::is_rfc3339),
         };
         if sound { Ok(()) } else { Err(Error::Content(self.kind.name())) }
@@ -174,7 +175,7 @@ impl Leaf {
 
     /// A boolean's value, in any spelling that Go's `ParseBool` takes.
     pub(super) fn as_bool(&self) -> Option<bool> {
-        self.as_str().and_then(number::parse_bool)
+        self.as_str().and_then(parse_bool)
     }
 
     /// The bytes that the MAC covers.
@@ -184,7 +185,7 @@ impl Leaf {
     pub(super) fn hashed(&self) -> Plaintext {
         let text = match self.kind {
             Kind::Bool => self.as_bool().map(|value| if value { "True" } else { "False" }.into()),
-            Kind::Float => self.as_str().and_then(number::parse).map(number::canonical),
+            Kind::Float => self.as_str().and_then(parse_float).map(number::canonical),
             _ => None,
         };
         text.map_or_else(|| Plaintext::new(self.bytes.expose().to_vec()), Plaintext::from)

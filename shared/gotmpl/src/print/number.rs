@@ -1,6 +1,8 @@
 //! Integers and floats by verb.
 
-use super::{Outcome, Printer, format_float};
+use golang::strconv::format_float;
+
+use super::{Outcome, Printer};
 use crate::{quote, value::Value};
 
 impl Printer<'_> {

@@ -1,9 +1,10 @@
 //! Values as numbers and strings, where sprig takes anything.
 
+use golang::strconv;
+
 use super::shown;
 use crate::{
     exec::{Fault, Scope},
-    number,
     value::Value,
 };
 
@@ -16,7 +17,7 @@ pub(super) fn int64(value: &Value) -> i64 {
         Value::Bool(truth) => (*truth).into(),
         #[expect(clippy::cast_possible_truncation, reason = "Go cuts the fraction here as well")]
         Value::Float(number) => *number as i64,
-        Value::String(text) => number::parse_int(whole(&text.to_str()), 0).unwrap_or(0),
+        Value::String(text) => strconv::parse_int(whole(&text.to_str()), 0).unwrap_or(0),
         Value::Nil | Value::List(_) | Value::Map(_) | Value::Object(_) => 0,
     }
 }
@@ -25,7 +26,7 @@ pub(super) fn int64(value: &Value) -> i64 {
 pub(super) fn float64(value: &Value) -> f64 {
     match value {
         Value::Float(number) => *number,
-        Value::String(text) => number::parse_float(&text.to_str()).unwrap_or(0.0),
+        Value::String(text) => strconv::parse_float(&text.to_str()).unwrap_or(0.0),
         #[expect(clippy::cast_precision_loss, reason = "Go rounds here as well")]
         Value::Uint64(number) => *number as f64,
         #[expect(clippy::cast_precision_loss, reason = "Go rounds here as well")]

@@ -3,6 +3,8 @@
 //! There is no clock here: `now` and `ago` do not exist, and what is no time is an error where sprig
 //! would take the present. The only zone is UTC; offsets in text are understood.
 
+use golang::strconv;
+
 use super::{Answer, text};
 use crate::{
     exec::{Fault, Scope},
@@ -10,7 +12,6 @@ use crate::{
         Function,
         Parameter::{Any, Text},
     },
-    number,
     value::{Object, Value},
 };
 
@@ -29,7 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("date_modify", &[Text, Any], |_, a| modify(a, false)),
     Function::new("duration", &[Any], |_, a| {
         let seconds = match &a[0] {
-            Value::String(text) => number::parse_int(&text.to_str(), 10).unwrap_or(0),
+            Value::String(text) => strconv::parse_int(&text.to_str(), 10).unwrap_or(0),
             Value::Int64(seconds) => *seconds,
             _ => 0,
         };

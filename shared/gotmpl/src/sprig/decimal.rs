@@ -3,13 +3,14 @@
 //! sprig adds and multiplies in decimal, so that 0.1 and 0.2 make 0.3. Here too, with 38 digits;
 //! beyond those the result is the nearest float.
 
+use golang::strconv::shortest;
+
 use super::{Answer, convert::float64, int};
 use crate::{
     function::{
         Function,
         Parameter::{Any, Float, Int},
     },
-    number::shortest,
     value::Value,
 };
 

@@ -1,5 +1,7 @@
 //! Integer arithmetic and sequences.
 
+use golang::strconv;
+
 use super::{Answer, convert::int64, int};
 use crate::{
     exec::{Fault, Scope},
@@ -7,7 +9,6 @@ use crate::{
         Function,
         Parameter::{Any, Int, Text},
     },
-    number,
     value::{List, Type, Value},
 };
 
@@ -16,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("add", &[], |_, a| Ok(fold(0, a, i64::wrapping_add))).rest(Any),
     Function::new("add1", &[Any], |_, a| Ok(fold(1, a, i64::wrapping_add))),
     Function::new("atoi", &[Text], |_, a| {
-        Ok(Value::Int(number::parse_int(&String::from_utf8_lossy(super::text(&a[0])), 10).unwrap_or(0)))
+        Ok(Value::Int(strconv::parse_int(&String::from_utf8_lossy(super::text(&a[0])), 10).unwrap_or(0)))
     }),
     Function::new("biggest", &[Any], |_, a| Ok(fold(i64::MIN, a, i64::max))).rest(Any),
     Function::new("div", &[Any, Any], |_, a| divide(a, i64::wrapping_div)),
@@ -30,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("sub", &[Any, Any], |_, a| Ok(Value::Int64(int64(&a[0]).wrapping_sub(int64(&a[1]))))),
     Function::new("toDecimal", &[Any], |scope, a| {
         let shown = super::shown(scope, &a[0])?;
-        Ok(Value::Int64(number::parse_int(&String::from_utf8_lossy(&shown), 8).unwrap_or(0)))
+        Ok(Value::Int64(strconv::parse_int(&String::from_utf8_lossy(&shown), 8).unwrap_or(0)))
     }),
     Function::new("until", &[Int], |scope, a| {
         let stop = int(&a[0]);

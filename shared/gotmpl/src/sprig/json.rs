@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
+use golang::strconv::format_float;
 use serde_json::Value as Json;
 
 use super::{Answer, made};
 use crate::{
     exec::{Fault, Scope},
-    print::format_float,
     value::{Map, Value},
 };
 

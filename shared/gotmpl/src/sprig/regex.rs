@@ -1,5 +1,6 @@
 //! Regular expressions, in Go's syntax.
 
+use golang::regexp;
 use regex::bytes::{NoExpand, Regex};
 
 use super::{Answer, int, made, text};
@@ -11,8 +12,6 @@ use crate::{
     },
     value::{List, Value},
 };
-
-mod syntax;
 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -54,12 +53,10 @@ fn compile(scope: &mut Scope, arguments: &[Value], source: usize) -> Result<Rege
     // Compiling costs far more than running.
     scope.spend_items(1000 + pattern.len() * 100)?;
     let pattern = std::str::from_utf8(pattern).map_err(|_| "a regular expression must be UTF-8")?;
-    let translated = syntax::translate(pattern)?;
-    regex::bytes::RegexBuilder::new(&translated)
-        .size_limit(SIZE)
-        .dfa_size_limit(SIZE)
-        .build()
-        .map_err(|_| "error parsing regular expression".into())
+    regexp::compile_bytes(pattern, SIZE).map_err(|error| match error {
+        regexp::Error::Grammar { reason, .. } => reason.into(),
+        regexp::Error::Engine { .. } => "error parsing regular expression".into(),
+    })
 }
 
 fn find(scope: &mut Scope, arguments: &[Value]) -> Answer {

@@ -1,5 +1,7 @@
 //! Semantic versions, as Masterminds' library reads and compares them.
 
+use golang::semver::{Range, Version};
+
 use super::text;
 use crate::{
     exec::{Fault, Scope},
@@ -8,19 +10,14 @@ use crate::{
     value::{Object, Value},
 };
 
-mod range;
-mod version;
-
-use version::Version;
-
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("semver", &[Text], |scope, a| read(scope, &a[0]).map(|version| object(&version))),
+    Function::new("semver", &[Text], |scope, a| read(scope, &a[0]).map(|version| object(&version, &a[0]))),
     Function::new("semverCompare", &[Text, Text], |scope, a| {
         let constraint = String::from_utf8_lossy(text(&a[0])).into_owned();
         scope.spend_items(constraint.len())?;
-        let range = range::parse(&constraint).ok_or_else(|| format!("improper constraint: {}", quote::double(constraint.as_bytes())))?;
-        Ok(range::admits(&range, &read(scope, &a[1])?).into())
+        let range = Range::parse(&constraint).map_err(|_| format!("improper constraint: {}", quote::double(constraint.as_bytes())))?;
+        Ok(range.matches(&read(scope, &a[1])?).into())
     }),
 ];
 
@@ -30,14 +27,14 @@ fn read(scope: &mut Scope, written: &Value) -> Result<Version, Fault> {
     parsed.ok_or_else(|| "invalid semantic version".into())
 }
 
-fn object(version: &Version) -> Value {
+fn object(version: &Version, written: &Value) -> Value {
     let parts: [(&str, Value); 6] = [
         ("Major", Value::Uint64(version.major)),
         ("Minor", Value::Uint64(version.minor)),
         ("Patch", Value::Uint64(version.patch)),
-        ("Prerelease", version.prerelease.as_str().into()),
-        ("Metadata", version.metadata.as_str().into()),
-        ("Original", version.original.as_str().into()),
+        ("Prerelease", version.pre.as_str().into()),
+        ("Metadata", version.build.as_str().into()),
+        ("Original", written.clone()),
     ];
     let object = Object::new("*semver.Version").display(version.to_string());
     let object = parts
@@ -54,7 +51,7 @@ fn object(version: &Version) -> Value {
         object.method(name, 1, move |arguments: &[Value]| {
             let other =
                 other(&arguments[0]).ok_or("wrong type for value; expected *semver.Version")?;
-            Ok(judge(version.precedence(&other)))
+            Ok(judge(version.cmp(&other)))
         })
     });
     object.into()

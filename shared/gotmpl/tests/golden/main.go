@@ -1,6 +1,5 @@
 // Renders the templates of cases.json with Go's own text/template and sprig,
-// and writes what came out, or the error, to golden.json; and asks Masterminds'
-// library again about every range and version of semver.json.
+// and writes what came out, or the error, to golden.json.
 //
 //	go run . && git diff --stat golden.json
 package main
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/Masterminds/sprig/v3"
 )
 
@@ -93,34 +91,6 @@ func main() {
 	out, err := json.MarshalIndent(golden, "", " ")
 	check(err)
 	check(os.WriteFile("golden.json", append(out, '\n'), 0o644))
-	versions()
-}
-
-func versions() {
-	text, err := os.ReadFile("semver.json")
-	check(err)
-	var table map[string]map[string]string
-	check(json.Unmarshal(text, &table))
-	for written, row := range table {
-		for version := range row {
-			row[version] = judge(written, version)
-		}
-	}
-	out, err := json.MarshalIndent(table, "", " ")
-	check(err)
-	check(os.WriteFile("semver.json", append(out, '\n'), 0o644))
-}
-
-func judge(written, text string) string {
-	constraint, err := semver.NewConstraint(written)
-	if err != nil {
-		return "error"
-	}
-	version, err := semver.NewVersion(text)
-	if err != nil {
-		return "error"
-	}
-	return fmt.Sprint(constraint.Check(version))
 }
 
 func render(text, missingKey string, data any) (string, error) {

