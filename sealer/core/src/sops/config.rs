@@ -146,15 +146,8 @@ fn creation(rule: usize, node: &Node<'_>) -> Result<Creation, Error> {
         return Err(Error::Unsupported { rule, field });
     }
     let text = |field| text(rule, node, field);
-    let selector = Selector::new(selector::Fields {
-        unencrypted_suffix: text("unencrypted_suffix")?,
-        encrypted_suffix: text("encrypted_suffix")?,
-        unencrypted_regex: text("unencrypted_regex")?,
-        encrypted_regex: text("encrypted_regex")?,
-        unencrypted_comment_regex: text("unencrypted_comment_regex")?,
-        encrypted_comment_regex: text("encrypted_comment_regex")?,
-    })
-    .map_err(|source| Error::Selector { rule, source })?;
+    let selector = Selector::new(selector::Fields::read(text)?)
+        .map_err(|source| Error::Selector { rule, source })?;
     let recipients = Recipient::parse_list(&recipients(rule, node)?)
         .map_err(|source| Error::Age { rule, source })?;
     let mac_only_encrypted = text("mac_only_encrypted")?.as_deref() == Some("true");

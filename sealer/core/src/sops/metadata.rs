@@ -74,14 +74,7 @@ impl Metadata {
         }
         let keys = key_lists(block)?;
         let text = |field: &'static str| text(block, field);
-        let selector = Selector::new(selector::Fields {
-            unencrypted_suffix: text("unencrypted_suffix")?,
-            encrypted_suffix: text("encrypted_suffix")?,
-            unencrypted_regex: text("unencrypted_regex")?,
-            encrypted_regex: text("encrypted_regex")?,
-            unencrypted_comment_regex: text("unencrypted_comment_regex")?,
-            encrypted_comment_regex: text("encrypted_comment_regex")?,
-        })?;
+        let selector = Selector::new(selector::Fields::read(text)?)?;
         let cipher = match text("cipher")? {
             None => Cipher::default(),
             Some(name) => Cipher::named(&name).ok_or(Error::Cipher(name))?,

@@ -63,6 +63,22 @@ impl Default for Selector {
     }
 }
 
+impl Fields {
+    /// The fields as `text` gives each.
+    pub(super) fn read<E>(
+        text: impl Fn(&'static str) -> Result<Option<String>, E>,
+    ) -> Result<Self, E> {
+        Ok(Self {
+            unencrypted_suffix: text("unencrypted_suffix")?,
+            encrypted_suffix: text("encrypted_suffix")?,
+            unencrypted_regex: text("unencrypted_regex")?,
+            encrypted_regex: text("encrypted_regex")?,
+            unencrypted_comment_regex: text("unencrypted_comment_regex")?,
+            encrypted_comment_regex: text("encrypted_comment_regex")?,
+        })
+    }
+}
+
 impl Selector {
     /// The rule that fields give; empty ones count as absent, as in sops.
     pub fn new(fields: Fields) -> Result<Self, Error> {
@@ -115,19 +131,15 @@ impl Selector {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use crate::sops::path::Step;
 
     fn set(field: &str, value: &str) -> Fields {
-        let value = |name| (name == field).then(|| value.to_owned());
-        Fields {
-            unencrypted_suffix: value("unencrypted_suffix"),
-            encrypted_suffix: value("encrypted_suffix"),
-            unencrypted_regex: value("unencrypted_regex"),
-            encrypted_regex: value("encrypted_regex"),
-            unencrypted_comment_regex: value("unencrypted_comment_regex"),
-            encrypted_comment_regex: value("encrypted_comment_regex"),
-        }
+        let Ok(fields) =
+            Fields::read(|name| Ok::<_, Infallible>((name == field).then(|| value.to_owned())));
+        fields
     }
 
     #[test]
