@@ -83,7 +83,7 @@ impl Bed {
     pub(crate) fn start_with(&self, flags: &[&str]) -> Running {
         let client = self.counting();
         let core = Core {
-            events: Events::new(client.clone(), "sealer", "test"),
+            events: Events::new(client.clone(), "sealer", "test", Clock::system()),
             client,
             scope: Scope::default(),
             metrics: reconcile::metrics::Metrics::default(),

@@ -144,7 +144,7 @@ impl Process {
     fn on(client: Client, home: String, election: Option<String>, name: &str, args: Args) -> Self {
         let identity = format!("{}_{}", args.hostname, std::process::id());
         let core = Core {
-            events: Events::new(client.clone(), name, &identity),
+            events: Events::new(client.clone(), name, &identity, Clock::system()),
             client,
             scope: Scope {
                 namespace: args.watch_namespace.clone(),

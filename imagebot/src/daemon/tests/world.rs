@@ -76,7 +76,7 @@ impl World {
     pub(super) fn run(&self) -> Run {
         let client = self.client();
         let core = Core {
-            events: Events::new(client.clone(), "imagebot", "imagebot-0"),
+            events: Events::new(client.clone(), "imagebot", "imagebot-0", Clock::system()),
             client,
             scope: Scope::default(),
             metrics: Metrics::default(),
