@@ -88,12 +88,11 @@ impl Events {
         let api: Api<ApiEvent> = Api::namespaced(self.client.clone(), &namespace);
         let news = (object.uid(), event.reason.clone(), event.message.clone());
         let now = self.clock.now();
-        let published = match self.again(&news, now) {
-            Some((name, count)) => self.count(&api, &name, count, now).await,
-            None => {
-                let created = self.create(&api, regarding, event, now).await;
-                created.map(|name| self.remember(news, name, now))
-            }
+        let published = if let Some((name, count)) = self.again(&news, now) {
+            self.count(&api, &name, count, now).await
+        } else {
+            let created = self.create(&api, regarding, event, now).await;
+            created.map(|name| self.remember(news, name, now))
         };
         if let Err(error) = published {
             warn!(%error, kind = %K::kind(&()), "could not publish an event");
