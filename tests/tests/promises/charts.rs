@@ -26,7 +26,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
 }
 
 /// The rendered manifests of a chart.
-fn render(bed: &Bed, chart: &str, namespace: &str, values: &[&str]) -> Outcome<String> {
+pub(crate) fn render(bed: &Bed, chart: &str, namespace: &str, values: &[&str]) -> Outcome<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("charts").join(chart);
     let folder = folder.display().to_string();
     // The release carries the namespace's name, for cluster roles of other tests are beside it.
@@ -104,7 +104,8 @@ async fn unseals(bed: &Bed, kubernetes: &Kubernetes, sealer: &Daemon, namespace:
 }
 
 async fn sealer_rights(bed: Bed) -> Outcome {
-    let kubernetes = bed.kubernetes().await?;
+    // It looks after every namespace, and the objects of other suites are not its business.
+    let kubernetes = &Kubernetes::start(&bed).await?;
     let home = kubernetes.namespace("sealer").await?;
     let apps = kubernetes.namespace("apps").await?;
     let args = ["--key-namespace", &home];
@@ -132,7 +133,9 @@ async fn sealer_scoped(bed: Bed) -> Outcome {
 async fn imagebot_rights(bed: Bed) -> Outcome {
     let kubernetes = bed.kubernetes().await?;
     let home = kubernetes.namespace("imagebot").await?;
-    let _imagebot = installed(&bed, kubernetes, "imagebot", &home, &[], &[]).await?;
+    // It may see every namespace; the objects of other suites are not its business.
+    let args = ["--watch-label-selector=bed.test/suite=charts"];
+    let _imagebot = installed(&bed, kubernetes, "imagebot", &home, &[], &args).await?;
     let kubeconfig = kubernetes.token_for(&home, "robot").await?;
     let secrets: Api<Secret> = Api::all(kubernetes.client_for(&kubeconfig).await?);
     let refused = secrets.list(&ListParams::default()).await.expect_err("it may only get");

@@ -15,13 +15,36 @@ use tokio::signal::unix::{SignalKind, signal};
 mod bed;
 mod charts;
 mod conformance;
+mod image;
+mod image_documented;
+mod image_faults;
+mod image_hooks;
+mod image_leader;
+mod image_liar;
+mod image_policies;
+mod image_proposals;
+mod image_relay;
+mod image_rest;
+mod image_stage;
 
 /// Most tests wait most of the time, so there may be more of them than processors.
 const AT_ONCE: usize = 8;
 
 /// Every test of every suite.
 fn suites(bed: &Bed) -> Vec<Trial> {
-    let suites = [bed::trials, charts::trials, conformance::trials];
+    let suites = [
+        bed::trials,
+        charts::trials,
+        conformance::trials,
+        image::trials,
+        image_documented::trials,
+        image_faults::trials,
+        image_hooks::trials,
+        image_leader::trials,
+        image_policies::trials,
+        image_proposals::trials,
+        image_rest::trials,
+    ];
     suites.into_iter().flat_map(|suite| suite(bed)).collect()
 }
 
