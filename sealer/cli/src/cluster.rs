@@ -1,7 +1,8 @@
 //! The sealing certificate of a cluster, through the API server's proxy.
 
+use k8s_openapi::api::core::v1::Service;
 use kube::{
-    Client, Config,
+    Api, Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 
@@ -90,8 +91,6 @@ impl Target {
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         let client = Client::try_from(config.map_err(Error::Kubeconfig)?).map_err(Error::Client)?;
         let (namespace, name) = (&self.controller_namespace, &self.controller_name);
-        let path =
-            format!("/api/v1/namespaces/{namespace}/services/http:{name}:/proxy/v1/cert.pem");
         let failed = |error| Error::Fetch {
             namespace: namespace.clone(),
             name: name.clone(),
@@ -100,6 +99,13 @@ impl Target {
                 other => other.to_string(),
             },
         };
+        let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+        let service = services.get(name).await.map_err(failed)?;
+        let port = service.spec.and_then(|spec| spec.ports?.into_iter().next()?.name);
+        // The proxy goes by the port's name, and an unnamed port has none.
+        let port = port.unwrap_or_default();
+        let path =
+            format!("/api/v1/namespaces/{namespace}/services/http:{name}:{port}/proxy/v1/cert.pem");
         let request = http::Request::get(path)
             .body(Vec::new())
             .map_err(|source| failed(kube::Error::HttpError(source)))?;

@@ -8,26 +8,28 @@ use std::{
 
 use super::*;
 
-/// Serves one request with `status` and `body`; gives a kubeconfig and the request's first line.
+/// Answers requests in turn with a status and a body; gives a kubeconfig and their first lines.
 fn server(
     folder: &tempfile::TempDir,
-    status: &'static str,
-    body: String,
-) -> (PathBuf, thread::JoinHandle<String>) {
+    answers: Vec<(&'static str, String)>,
+) -> (PathBuf, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let served = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
-        let request = lines.next().unwrap();
-        lines.find(String::is_empty);
-        let length = body.len();
-        write!(
-            stream,
-            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        )
-        .unwrap();
-        request
+        let answer = |(status, body): (&str, String)| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let request = lines.next().unwrap();
+            lines.find(String::is_empty);
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            )
+            .unwrap();
+            request
+        };
+        answers.into_iter().map(answer).collect()
     });
     let config = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: k\n  cluster: {{server: \"http://{address}\"}}\ncontexts:\n- name: c\n  context: {{cluster: k, user: u}}\nusers:\n- name: u\n  user: {{}}\n"
@@ -39,16 +41,20 @@ fn server(
 fn the_certificate_comes_through_the_service_proxy() {
     let folder = folder();
     let pem = fs::read_to_string(fixture("sealed/k2048.crt")).unwrap();
-    let (kubeconfig, served) = server(&folder, "200 OK", pem.clone());
+    let service = r#"{"kind":"Service","apiVersion":"v1","metadata":{"name":"sealer"},"spec":{"ports":[{"name":"http","port":8080}]}}"#;
+    let (kubeconfig, served) =
+        server(&folder, vec![("200 OK", service.to_owned()), ("200 OK", pem.clone())]);
     let cert = format!(
         "cert --kubeconfig {} --controller-namespace ss --controller-name sealer",
         kubeconfig.display()
     );
     assert_eq!(sealctl(&cert, "").product(), pem);
-    let request = served.join().unwrap();
     assert_eq!(
-        request,
-        "GET /api/v1/namespaces/ss/services/http:sealer:/proxy/v1/cert.pem HTTP/1.1"
+        served.join().unwrap(),
+        [
+            "GET /api/v1/namespaces/ss/services/sealer HTTP/1.1",
+            "GET /api/v1/namespaces/ss/services/http:sealer:http/proxy/v1/cert.pem HTTP/1.1",
+        ]
     );
 }
 
@@ -56,7 +62,7 @@ fn the_certificate_comes_through_the_service_proxy() {
 fn a_cluster_without_the_controller_is_explained() {
     let folder = folder();
     let status = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"services \"sealed-secrets-controller\" not found","reason":"NotFound","code":404}"#;
-    let (kubeconfig, served) = server(&folder, "404 Not Found", status.to_owned());
+    let (kubeconfig, served) = server(&folder, vec![("404 Not Found", status.to_owned())]);
     let cert = format!("cert --kubeconfig {}", kubeconfig.display());
     insta::assert_snapshot!(sealctl(&cert, "").failure(), @r#"
     sealctl: error: cannot fetch certificate from Service `kube-system/sealed-secrets-controller`: services "sealed-secrets-controller" not found
