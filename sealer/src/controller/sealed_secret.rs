@@ -123,6 +123,7 @@ impl Reconciler for Unsealer {
     fn validate(&self, object: &SealedSecret) -> Result<Valid, Error> {
         let broken = object.spec.violations();
         if !broken.is_empty() {
+            self.count(object, "unseal");
             return Err(Error::Invalid(broken));
         }
         let (namespace, name) = names(object);
