@@ -26,6 +26,15 @@ mod image_proposals;
 mod image_relay;
 mod image_rest;
 mod image_stage;
+mod seal;
+mod seal_faults;
+mod seal_interop;
+mod seal_keys;
+mod seal_ownership;
+mod seal_quiet;
+mod seal_stage;
+mod sops;
+mod store;
 
 /// Most tests wait most of the time, so there may be more of them than processors.
 const AT_ONCE: usize = 8;
@@ -44,6 +53,14 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_policies::trials,
         image_proposals::trials,
         image_rest::trials,
+        seal::trials,
+        seal_faults::trials,
+        seal_interop::trials,
+        seal_keys::trials,
+        seal_ownership::trials,
+        seal_quiet::trials,
+        sops::trials,
+        store::trials,
     ];
     suites.into_iter().flat_map(|suite| suite(bed)).collect()
 }
