@@ -26,6 +26,7 @@ mod image_proposals;
 mod image_relay;
 mod image_rest;
 mod image_stage;
+mod leader;
 mod seal;
 mod seal_faults;
 mod seal_interop;
@@ -53,6 +54,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_policies::trials,
         image_proposals::trials,
         image_rest::trials,
+        leader::trials,
         seal::trials,
         seal_faults::trials,
         seal_interop::trials,
