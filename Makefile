@@ -39,7 +39,7 @@ lint: ## Checks the lints
 .PHONY: deny
 deny: ## Checks licences and banned crates
 	$(BED) cargo-deny
-	$(BED_DIR)/bin/cargo-deny --offline check bans licenses sources
+	$(BED_DIR)/bin/cargo-deny --locked check bans licenses sources
 
 .PHONY: audit
 audit: ## Checks for published advisories; needs the network
