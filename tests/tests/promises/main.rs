@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 mod bed;
 mod charts;
 mod conformance;
+mod demo;
 mod image;
 mod image_documented;
 mod image_faults;
@@ -35,6 +36,8 @@ mod seal_ownership;
 mod seal_quiet;
 mod seal_stage;
 mod sops;
+mod sops_sync;
+mod sops_tools;
 mod store;
 
 /// Most tests wait most of the time, so there may be more of them than processors.
@@ -46,6 +49,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         bed::trials,
         charts::trials,
         conformance::trials,
+        demo::trials,
         image::trials,
         image_documented::trials,
         image_faults::trials,
@@ -62,6 +66,8 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         seal_ownership::trials,
         seal_quiet::trials,
         sops::trials,
+        sops_sync::trials,
+        sops_tools::trials,
         store::trials,
     ];
     suites.into_iter().flat_map(|suite| suite(bed)).collect()
