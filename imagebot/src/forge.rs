@@ -191,12 +191,10 @@ impl Forge {
         Ok(Proposed::Updated(self.edit(found.number, &fields).await?))
     }
 
-    /// Closes pull request `number` with a last word, unmerged.
-    pub async fn close(&self, number: i64, comment: Option<&str>) -> Result<(), Error> {
-        if let Some(comment) = comment {
-            self.comment(number, comment).await?;
-        }
-        self.edit(number, &serde_json::json!({"state": "closed"})).await.map(drop)
+    /// Closes pull request `number` with a last word, unmerged, and leaves it with this text.
+    pub async fn close(&self, number: i64, comment: &str, body: &str) -> Result<(), Error> {
+        self.comment(number, comment).await?;
+        self.edit(number, &serde_json::json!({"state": "closed", "body": body})).await.map(drop)
     }
 
     /// Says something below pull request `number`.

@@ -185,6 +185,18 @@ pub fn decide(
     }
 }
 
+/// The text of a pull request that we close ourselves: without its marker, for nobody declined what
+/// it proposed, and the same may be needed again.
+pub fn withdrawn(body: &str) -> String {
+    match body.rsplit_once(OPEN) {
+        Some((before, rest)) => {
+            let after = rest.split_once("-->").map_or("", |(_, after)| after);
+            format!("{}{after}", before.trim_end())
+        }
+        None => body.to_owned(),
+    }
+}
+
 const OPEN: &str = "<!-- imagebot:";
 const CLOSE: &str = " -->";
 

@@ -308,11 +308,12 @@ async fn a_closed_one_stays_closed_and_the_next_is_new() {
         let (fake, forge) = Fake::start(provider).await;
         forge.propose(&proposal("Update", "a")).await.unwrap();
         fake.host().branches.insert("imagebot/apps-x".to_owned());
-        forge.close(1, Some("nothing is left to change")).await.unwrap();
+        forge.close(1, "nothing is left to change", "withdrawn").await.unwrap();
         forge.delete_branch("imagebot/apps-x").await.unwrap();
         forge.delete_branch("imagebot/apps-x").await.unwrap();
         assert_eq!(fake.host().comments, ["nothing is left to change"], "{provider:?}");
         assert_eq!(fake.host().pulls[0]["state"], "closed", "{provider:?}");
+        assert_eq!(fake.host().pulls[0]["body"], "withdrawn", "{provider:?}");
         assert!(fake.host().branches.is_empty(), "{provider:?}");
 
         let declined = forge.find("imagebot/apps-x", "main", State::Closed).await.unwrap().unwrap();

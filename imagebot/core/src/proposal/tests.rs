@@ -106,6 +106,8 @@ fn what_is_done_follows_from_what_is_there() {
     let open = |proposal| pull(1, State::Open, proposal);
     let closed = |proposal| pull(2, State::Closed, proposal);
     let merged = |proposal| pull(3, State::Merged, proposal);
+    let withdrawn = Pull { body: withdrawn(&old.body), ..closed(&old) };
+    assert!(withdrawn.body.starts_with("x\n"), "{}", withdrawn.body);
     #[rustfmt::skip]
     let cases = [
         // wanted         pulls                              modified  decision
@@ -119,6 +121,7 @@ fn what_is_done_follows_from_what_is_there() {
         (Some(&old),      vec![closed(&old)],                false,    Decision::Leave(Left::Declined(2))),
         (Some(&reworded), vec![closed(&old)],                false,    Decision::Leave(Left::Declined(2))),
         (Some(&new),      vec![closed(&old)],                false,    Decision::Create),
+        (Some(&old),      vec![withdrawn],                   false,    Decision::Create),
         (Some(&new),      vec![open(&new), closed(&old)],    false,    Decision::Leave(Left::Unchanged(1))),
         (Some(&old),      vec![merged(&old)],                false,    Decision::Create),
         (Some(&old),      vec![merged(&old), closed(&old)],  false,    Decision::Create),

@@ -6,7 +6,7 @@ use imagebot_api::{
     GitRepository, ImageUpdateAutomation,
     image_update_automation::{PullRequest as Request, PullRequestStatus},
 };
-use imagebot_core::proposal::{Decision, Left, Pull, State as PullState};
+use imagebot_core::proposal::{self, Decision, Left, Pull, State as PullState};
 use kube::ResourceExt as _;
 use repo::{Expect, Outcome, Push, SafeUrl};
 use tokio::task::spawn_blocking;
@@ -137,7 +137,9 @@ impl ImageUpdateAutomations {
                 Ok(told(proposed, &target.branch))
             }
             Decision::Close(number) => {
-                desk.forge.close(number, Some(SUPERSEDED)).await.map_err(Error::Forge)?;
+                let body = desk.open.as_ref().map_or("", |open| &open.body);
+                let body = proposal::withdrawn(body);
+                desk.forge.close(number, SUPERSEDED, &body).await.map_err(Error::Forge)?;
                 delete_branch(found).await?;
                 let told = format!("closed pull request #{number}: nothing is left to change");
                 Ok(Proposing { told: Some(told), ..Proposing::default() })
