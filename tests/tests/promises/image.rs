@@ -181,17 +181,43 @@ async fn closed(bed: Bed) -> Outcome {
     ];
     for (spec, verdict, says, remedy) in steps {
         stage.patch("ImageRepository", "web", &json!({"spec": spec})).await?;
-        eventually(SOON, &format!("{verdict}: {says}"), async || {
-            let is = stage.ready("ImageRepository", "web").await?;
-            let told = is.message.contains(&says) && is.message.contains(remedy);
-            if is.verdict() == verdict && told { Ok(()) } else { Err(format!("{is:?}").into()) }
-        })
-        .await?;
+        says_of(&stage, ("ImageRepository", "web"), verdict, &says).await?;
+        says_of(&stage, ("ImageRepository", "web"), verdict, remedy).await?;
     }
+    // What one login has seen is not shown to those who have none, and Git has its own Secret.
+    let image = format!("{host}/team/web");
+    let file = marked(&image, "1.0.0", stage.namespace(), "again");
+    let repository = bed.repository("closed", &[("apps/web.yaml", &file)])?;
+    let url = bed.git_http().await?.https_url(&repository);
+    stage.apply(&App { name: "again", ..App::new(&image, &url) }.yaml()).await?;
+    let again = ("ImageRepository", "again");
+    says_of(&stage, again, "False/ReadOperationFailed", "could not reach").await?;
+    let trust = json!({"certSecretRef": {"name": "ca"}});
+    stage.patch(again.0, again.1, &json!({"spec": trust})).await?;
+    says_of(&stage, again, "False/ReadOperationFailed", "401").await?;
+    let login = json!({"secretRef": {"name": "login"}});
+    stage.patch(again.0, again.1, &json!({"spec": login})).await?;
+    let unknown = format!("cannot reach `{url}`");
+    says_of(&stage, ("ImageUpdateAutomation", "again"), "False/GitOperationFailed", &unknown)
+        .await?;
+    let authority = json!({"stringData": {"ca.crt": bed.authority().pem()?}});
+    stage.patch("Secret", "again-git", &authority).await?;
+    stage.request("ImageUpdateAutomation", "again").await?;
+    says(&repository, "main", "apps/web.yaml", ":1.4.0 #").await?;
     stage.is_silent_about(&[], &[PASSWORD, "a-wrong-one", "robot:correct horse"]).await?;
     let log = std::fs::read_to_string(log)?;
     assert!(!log.contains(PASSWORD) && !log.contains("a-wrong-one"), "{log}");
     Ok(())
+}
+
+/// Waits until the condition of an object is this, with this in its message.
+async fn says_of(stage: &Stage, (kind, name): (&str, &str), verdict: &str, part: &str) -> Outcome {
+    eventually(SOON, &format!("{kind}/{name} is {verdict}: {part}"), async || {
+        let is = stage.ready(kind, name).await?;
+        let told = is.message.contains(part);
+        if is.verdict() == verdict && told { Ok(()) } else { Err(format!("{is:?}").into()) }
+    })
+    .await
 }
 
 fn closed_manifests(bed: &Bed, registry: &Registry) -> Outcome<String> {

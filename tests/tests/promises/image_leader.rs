@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::registry::{Notify, Options, Registry};
 use tests::trial::trial;
 use tests::{Bed, Daemon, Need, Outcome, eventually};
 
-use crate::image_stage::{App, SOON, Stage, commits, counted, marked, says};
+use crate::image_stage::{App, REQUESTED_AT, SOON, Stage, commits, counted, marked, says};
 
 const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm, Need::OwnRegistry, Need::GitHttp];
 
@@ -16,6 +16,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
     #[rustfmt::skip]
     let trials = vec![
         trial(bed, "image_leader::the_lease_is_handed_over_in_two_seconds_and_one_replica_writes", NEEDS, handed_over),
+        trial(bed, "image_leader::a_killed_leader_is_followed_when_its_lease_runs_out", NEEDS, killed),
         trial(bed, "image_leader::a_replica_that_does_not_lead_takes_deliveries", NEEDS, follower_serves),
     ];
     trials
@@ -77,6 +78,40 @@ async fn handed_over(bed: Bed) -> Outcome {
     stage.request("ImageRepository", "web").await?;
     says(&repository, "main", "apps/web.yaml", ":1.2.0 #").await?;
     assert_eq!(commits(&repository, "main")?, 3);
+    Ok(())
+}
+
+async fn killed(bed: Bed) -> Outcome {
+    let stage = Stage::open(&bed).await?;
+    let registry = Registry::start(&bed, Options::default()).await?;
+    registry.push("team/web", "1.0.0").await?;
+    let image = format!("{}/team/web", registry.host());
+    let file = marked(&image, "1.0.0", stage.namespace(), "web");
+    let repository = bed.repository("killed", &[("apps/web.yaml", &file)])?;
+    let url = bed.git_http().await?.http_url(&repository);
+    let first = stage.replica().await?;
+    leads(&stage, &first).await?;
+    let second = stage.replica().await?;
+    stage.apply(&App::new(&image, &url).yaml()).await?;
+    stage.succeeded("ImageUpdateAutomation", "web").await?;
+    // It dies in the middle of a push, which the server then carries out or does not.
+    repository.hook("pre-receive", "#!/bin/sh\ntouch reached\nsleep 2\n")?;
+    registry.push("team/web", "1.1.0").await?;
+    let patch = json!({"metadata": {"annotations": {REQUESTED_AT: "now"}}});
+    stage.patch("ImageRepository", "web", &patch).await?;
+    let reached = repository.path().join("reached");
+    eventually(SOON, "the push has reached the server", async || {
+        if reached.exists() { Ok(()) } else { Err("not yet".into()) }
+    })
+    .await?;
+    first.kill();
+    assert_eq!(writes(&second).await?, Vec::<String>::new(), "the lease is not over");
+    leads(&stage, &second).await?;
+    says(&repository, "main", "apps/web.yaml", ":1.1.0 #").await?;
+    let status = stage.request("ImageUpdateAutomation", "web").await?["status"].clone();
+    assert_eq!(commits(&repository, "main")?, 2, "whoever did it, it was done once");
+    let head = repository.head("main").unwrap_or_default();
+    assert_eq!(status["observedSourceRevision"], format!("main@sha1:{head}"));
     Ok(())
 }
 
