@@ -1,8 +1,11 @@
 //! The controllers, one for each kind, and what they share.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt as _};
-use reconcile::{Core, Object};
+use reconcile::backoff::WAITING;
+use reconcile::{Class, Core, Object, Report};
 use sealer_api::written::Written;
 
 use crate::keys::Keys;
@@ -31,6 +34,17 @@ pub struct Context {
 /// The namespace and the name of an object.
 fn names(object: &impl Object) -> (String, String) {
     (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// The report, with the next look at the `due` moment. What somebody else must mend is looked at when
+/// it is due as well, where that is sooner than the driver would.
+fn again(report: Report, failure: Option<Class>, due: Option<Duration>) -> Report {
+    let next = match failure {
+        None => due,
+        Some(Class::Waiting) => due.filter(|due| *due < WAITING),
+        Some(Class::Transient | Class::Stalled) => None,
+    };
+    Report { next, ..report }
 }
 
 /// The object as the watch of Secrets knows it.

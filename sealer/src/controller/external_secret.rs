@@ -17,12 +17,12 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use reconcile::phase::{is_due, until_due};
-use reconcile::{Reconciler, Report, Tasks, Watched, drive, event::Event};
+use reconcile::{Classify, Reconciler, Report, Tasks, Watched, drive, event::Event};
 use sealer_api::written::Written;
 use sealer_api::{ExternalSecret, SecretStore, duration};
 use sealer_core::store::plan::{Answer, Read, Request};
 
-use super::{Context, is_recorded, names, secret_store};
+use super::{Context, again, is_recorded, names, secret_store};
 use crate::metrics::Named;
 use crate::provider::reads::Reads;
 use crate::provider::stores::{self, Stores};
@@ -284,10 +284,8 @@ impl Reconciler for Fetcher {
             }
             _ => {}
         }
-        if outcome.is_ok() && !interval.is_zero() {
-            report = report.again_in(until_due(&phase(object), interval, now));
-        }
-        report
+        let due = (!interval.is_zero()).then(|| until_due(&phase(object), interval, now));
+        again(report, outcome.err().map(Classify::class), due)
     }
 
     fn forget(&self, namespace: Option<&str>, name: &str) {

@@ -16,13 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use reconcile::phase::until_due;
-use reconcile::{Reconciler, Report, Tasks, Watched, drive, event::Event};
+use reconcile::{Classify, Reconciler, Report, Tasks, Watched, drive, event::Event};
 use repo::{Cache, ObjectId};
 use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
 use sealer_api::{GitSecretSync, duration};
 use sealer_core::sops::age::Identities;
 
-use super::{Context, names, owner};
+use super::{Context, again, names, owner};
 use crate::accounts::Accounts;
 use crate::secrets::{Kind, Known, Owner};
 use crate::source::Source as Hash;
@@ -232,16 +232,10 @@ impl Reconciler for Syncer {
                 report = report.telling(Event::warning("MacMismatch", warning));
             }
         }
-        match outcome {
-            // The next look is when the interval says; a failure may be over sooner.
-            Ok(_) | Err(Error::Files { .. }) => match duration::parse(&object.spec.interval) {
-                Some(interval) => {
-                    report.again_in(until_due(&object.uid().unwrap_or_default(), interval, now))
-                }
-                None => report,
-            },
-            Err(_) => report,
-        }
+        let interval = duration::parse(&object.spec.interval);
+        let due =
+            interval.map(|interval| until_due(&object.uid().unwrap_or_default(), interval, now));
+        again(report, outcome.err().map(Classify::class), due)
     }
 
     fn forget(&self, namespace: Option<&str>, name: &str) {

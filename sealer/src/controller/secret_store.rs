@@ -13,7 +13,7 @@ use sealer_api::secret_store::{SecretStoreSpec, SecretStoreStatus};
 use sealer_api::{SecretStore, Violation, duration};
 use serde_json::Value;
 
-use super::{Context, names, owner};
+use super::{Context, again, names, owner};
 use crate::provider::reads;
 use crate::provider::stores::{self, Stores};
 use crate::secrets::{Kind, Owner};
@@ -178,12 +178,10 @@ impl Reconciler for Checker {
             capabilities: Some("ReadOnly".to_owned()),
             observed_generation: Some(generation),
         });
-        match (outcome, interval(&object.spec)) {
-            (Ok(_), Some(interval)) => {
-                report.again_in(until_due(&object.uid().unwrap_or_default(), interval, now))
-            }
-            _ => report,
-        }
+        let interval = interval(&object.spec);
+        let due =
+            interval.map(|interval| until_due(&object.uid().unwrap_or_default(), interval, now));
+        again(report, outcome.err().map(Classify::class), due)
     }
 
     fn forget(&self, namespace: Option<&str>, name: &str) {

@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use http::Method;
 use kube::api::ObjectMeta;
-use reconcile::Class;
 use sealer_core::claim::{
-    ADOPT, Claim, Controller, Existing, Judged, Refusal, Release, Rules, claim, release,
+    ADOPT, Claim, Controller, Existing, Judged, Release, Rules, claim, release,
 };
 use sealer_core::plaintext::Plaintext;
 use serde_json::json;
@@ -20,77 +19,13 @@ use super::body::{self, Desired};
 use super::{Contents, Known, Meta, Secrets, path};
 use crate::request::{self, Wanted};
 
+mod error;
+
+pub use self::error::Error;
+use self::error::{discreet, failed};
+
 /// How often a write that lost a race is tried again before the reconcile is.
 const ATTEMPTS: usize = 4;
-
-/// Why a Secret could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It is not ours.
-    #[error("Secret `{name}` may not be written")]
-    NotOurs {
-        /// Its name.
-        name: String,
-        /// Why not.
-        source: Refusal,
-    },
-    /// It may not change any more.
-    #[error("Secret `{name}` is immutable and holds other values")]
-    Immutable {
-        /// Its name.
-        name: String,
-    },
-    /// The API server says that it is not valid.
-    #[error("Secret `{name}` was refused")]
-    Invalid {
-        /// Its name.
-        name: String,
-        /// The server's words.
-        source: request::Error,
-    },
-    /// The request failed.
-    #[error("could not write Secret `{name}`")]
-    Request {
-        /// Its name.
-        name: String,
-        /// Why.
-        source: request::Error,
-    },
-    /// Somebody else writes it as often as we do.
-    #[error("Secret `{name}` changes faster than it can be written")]
-    Contended {
-        /// Its name.
-        name: String,
-    },
-}
-
-impl Error {
-    /// Who can help.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::NotOurs { .. } => Class::Waiting,
-            Self::Immutable { .. } | Self::Invalid { .. } => Class::Stalled,
-            Self::Request { source, .. } => source.class(),
-            Self::Contended { .. } => Class::Transient,
-        }
-    }
-
-    /// What helps.
-    pub fn remedy(&self) -> Option<String> {
-        match self {
-            Self::Immutable { name } => {
-                Some(format!("delete Secret `{name}` to have it made anew"))
-            }
-            Self::Invalid { name, .. } => Some(format!(
-                "correct the object, or delete Secret `{name}` if its type or an immutable value is to change"
-            )),
-            Self::Request { source: request::Error::Refused { code: 403, .. }, .. } => Some(
-                "grant the right that is named, or choose a place that may be written".to_owned(),
-            ),
-            Self::NotOurs { .. } | Self::Request { .. } | Self::Contended { .. } => None,
-        }
-    }
-}
 
 /// What became of a Secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +161,7 @@ impl Secrets {
         match self.send(Method::POST, &path, body).await {
             Ok(known) => Ok(Step::Done(Outcome::Created, known)),
             Err(error) if error.is_conflict() => Ok(Step::LookAgain),
-            Err(source) => Err(failed(name, source)),
+            Err(source) => Err(failed(name, discreet(source, desired.data.values()))),
         }
     }
 
@@ -252,7 +187,7 @@ impl Secrets {
             }
         }
         let body = body::encode(desired, &metadata, desired.data.iter());
-        self.replace(namespace, name, body).await
+        self.replace((namespace, name), body, desired.data.values()).await
     }
 
     async fn merge(
@@ -286,14 +221,20 @@ impl Secrets {
         };
         let merged: Vec<_> = theirs.chain(ours).collect();
         let body = body::encode(&shape, &metadata, merged.into_iter());
-        self.replace(namespace, name, body).await
+        let values = contents.data.values().chain(desired.data.values());
+        self.replace((namespace, name), body, values).await
     }
 
-    async fn replace(&self, namespace: &str, name: &str, body: Vec<u8>) -> Result<Step, Error> {
+    async fn replace(
+        &self,
+        (namespace, name): (&str, &str),
+        body: Vec<u8>,
+        values: impl Iterator<Item = &Plaintext>,
+    ) -> Result<Step, Error> {
         match self.send(Method::PUT, &path(namespace, name), body).await {
             Ok(known) => Ok(Step::Done(Outcome::Updated, known)),
             Err(error) if error.is_conflict() || error.is_not_found() => Ok(Step::LookAgain),
-            Err(source) => Err(failed(name, source)),
+            Err(source) => Err(failed(name, discreet(source, values))),
         }
     }
 
@@ -311,15 +252,6 @@ impl Secrets {
 enum Step {
     Done(Outcome, Known),
     LookAgain,
-}
-
-fn failed(name: &str, source: request::Error) -> Error {
-    let name = name.to_owned();
-    if source.is_invalid() {
-        Error::Invalid { name, source }
-    } else {
-        Error::Request { name, source }
-    }
 }
 
 fn names(metadata: &ObjectMeta) -> (&str, &str) {

@@ -252,7 +252,7 @@ fn failure(error: &write::Error) -> Failure {
         message.push_str("; ");
         message.push_str(&remedy);
     }
-    Failure { cause: Cause::Secret, message }
+    Failure { cause: Cause::Secret(error.class()), message }
 }
 
 fn is_of_a_tool(known: &Known) -> bool {

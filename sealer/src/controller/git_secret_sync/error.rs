@@ -118,10 +118,11 @@ impl Classify for Error {
             Self::Read { source, .. } => source.class(),
             Self::Account { source, .. } if source.is_not_found() => Class::Waiting,
             Self::Account { source, .. } => source.class(),
-            Self::Missing { .. }
-            | Self::Unfit { .. }
-            | Self::Identity { .. }
-            | Self::Files { .. } => Class::Waiting,
+            Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => Class::Waiting,
+            Self::Files { failures, .. } => {
+                let passing = |failure: &Failure| failure.cause == Cause::Secret(Class::Transient);
+                if failures.values().any(passing) { Class::Transient } else { Class::Waiting }
+            }
         }
     }
 
@@ -134,7 +135,8 @@ impl Classify for Error {
             Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => "KeysUnusable",
             Self::Account { .. } => "AccountFailed",
             Self::Files { failures, .. } => {
-                let written = failures.values().all(|failure| failure.cause == Cause::Secret);
+                let written =
+                    failures.values().all(|failure| matches!(failure.cause, Cause::Secret(_)));
                 if written { "ApplyFailed" } else { "DecryptionFailed" }
             }
         }

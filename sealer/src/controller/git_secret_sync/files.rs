@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::iter;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use reconcile::Class;
 use repo::ObjectId;
 use sealer_api::git_secret_sync::{InventoryEntry, MacCheck};
 use sealer_core::sops::age::{self, Identities};
@@ -50,8 +51,8 @@ pub(super) enum Cause {
     File,
     /// The keys: others may help.
     Keys,
-    /// The Secret that is there, or whoever guards it.
-    Secret,
+    /// The Secret that is there, or whoever guards it; and who can help.
+    Secret(Class),
 }
 
 /// Why a file or an object of it could not be used, on one line.
