@@ -7,6 +7,7 @@ use tests::registry::{Options, PASSWORD, Registry, USER};
 use tests::trial::trial;
 use tests::{Bed, Need, Outcome, eventually, process};
 
+use crate::charts::render;
 use crate::image_stage::{App, SOON, Stage, commits, image_with, marked, says};
 
 const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm, Need::Registry, Need::GitHttp];
@@ -25,6 +26,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "image::a_new_tag_becomes_a_commit_of_the_marked_bytes_alone", NEEDS, marked_bytes),
         trial(bed, "image::a_push_branch_collects_commits_and_leaves_main_alone", NEEDS, push_branch),
         trial(bed, "image::a_login_and_a_ca_from_secrets_open_a_closed_registry", CLOSED, closed),
+        trial(bed, "image::a_chart_without_receivers_does_the_rest", NEEDS, deaf),
         trial(bed, "image::every_version_of_a_kind_is_served_alike", NEEDS, versions),
     ];
     trials
@@ -277,4 +279,21 @@ async fn versions(bed: Bed) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// What the chart turns off is not allowed, and the daemon can do without it.
+async fn deaf(bed: Bed) -> Outcome {
+    let stage = Stage::open(&bed).await?;
+    let home = stage.namespace();
+    let watched = format!("watchNamespace={home}");
+    let values = [watched.as_str(), "features.receivers=false"];
+    stage.apply(&render(&bed, "imagebot", home, &values)?).await?;
+    let (image, _) = image_with(&bed, &["1.1.0"]).await?;
+    let file = marked(&image, "1.0.0", home, "web");
+    let repository = bed.repository("deaf", &[("apps/web.yaml", &file)])?;
+    let url = bed.git_http().await?.http_url(&repository);
+    stage.apply(&App::new(&image, &url).yaml()).await?;
+    let _imagebot = stage.imagebot().await?;
+    says(&repository, "main", "apps/web.yaml", ":1.1.0 #").await?;
+    stage.succeeded("ImageUpdateAutomation", "web").await.map(drop)
 }
