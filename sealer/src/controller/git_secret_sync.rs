@@ -179,7 +179,7 @@ impl Reconciler for Syncer {
             include: valid.include.clone(),
             exclude: valid.exclude.clone(),
             salt: salt(object),
-            settled: self.settled(object),
+            settled: self.settled(object, &memory),
             memory: Arc::clone(&memory),
             keys,
         };
@@ -211,7 +211,10 @@ impl Reconciler for Syncer {
         match plan {
             Plan::Settled => Ok(Applied::Settled),
             Plan::Apply { revision, result } => {
-                apply::apply(&self.context, &self.git.accounts, object, revision, *result).await
+                let accounts = &self.git.accounts;
+                let done = apply::apply(&self.context, accounts, object, revision, *result).await;
+                self.note_afar(object, &done);
+                done
             }
         }
     }
@@ -258,27 +261,44 @@ impl Syncer {
         let known = memories.get(&names(object)).cloned();
         let memory = known.clone().unwrap_or_default();
         memories.insert(names(object), Arc::clone(&memory));
-        let settled = known.is_none() && status::is_current(object) && self.is_intact(object);
+        let settled =
+            known.is_none() && status::is_current(object) && self.is_intact(object, &memory);
         (!settled).then_some(memory)
     }
 
     /// Whether every Secret of the inventory is as it was written.
-    fn is_intact(&self, object: &GitSecretSync) -> bool {
-        status::inventory(object).iter().all(|entry| self.is_recorded(entry))
+    fn is_intact(&self, object: &GitSecretSync, memory: &Memory) -> bool {
+        status::inventory(object).iter().all(|entry| self.is_recorded(entry, memory))
     }
 
-    fn is_recorded(&self, entry: &InventoryEntry) -> bool {
+    fn is_recorded(&self, entry: &InventoryEntry, memory: &Memory) -> bool {
         let (namespace, name) = status::place(entry);
         let known = self.context.secrets.known(namespace, name);
-        known.is_some_and(|known| is_entry(entry, &known))
+        let seen = known.is_some_and(|known| is_entry(entry, &known));
+        seen || (self.is_afar(entry) && memory.has_afar(entry))
+    }
+
+    /// Whether no watch of ours sees the Secret of `entry`.
+    fn is_afar(&self, entry: &InventoryEntry) -> bool {
+        let watched = self.context.core.scope.namespace.as_deref();
+        watched.is_some_and(|watched| watched != status::place(entry).0)
+    }
+
+    /// What nobody watches is remembered, or each look would have to decrypt it again.
+    fn note_afar(&self, object: &GitSecretSync, done: &Result<Applied, Error>) {
+        let applied = done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Error::applied));
+        let memory = self.memories().get(&names(object)).cloned();
+        if let (Some(Applied::Looked(looked)), Some(memory)) = (applied, memory) {
+            memory.wrote_afar(looked.entries.iter().filter(|entry| self.is_afar(entry)));
+        }
     }
 
     /// The files, with the hash of their source, all of whose Secrets are as they were written.
-    fn settled(&self, object: &GitSecretSync) -> BTreeSet<(String, String)> {
+    fn settled(&self, object: &GitSecretSync, memory: &Memory) -> BTreeSet<(String, String)> {
         let mut files: BTreeMap<&str, (bool, &str)> = BTreeMap::new();
         for entry in status::inventory(object) {
             let state = files.entry(&entry.file).or_insert((true, &entry.source));
-            state.0 &= state.1 == entry.source && self.is_recorded(entry);
+            state.0 &= state.1 == entry.source && self.is_recorded(entry, memory);
         }
         let settled = files.into_iter().filter(|(_, (settled, _))| *settled);
         settled.map(|(file, (_, source))| (file.to_owned(), source.to_owned())).collect()

@@ -191,10 +191,24 @@ async fn broken(bed: Bed) -> Outcome {
     ready(&world, "True", "").await.map(drop)
 }
 
+/// Waits until a request has been answered.
+async fn handled(world: &World<'_>, when: &str) -> Outcome {
+    let api = world.api(V, K);
+    tests::eventually(std::time::Duration::from_secs(30), "an answer", async || {
+        let status = api.get("sync").await?.data["status"].clone();
+        if status["lastHandledReconcileAt"] == when {
+            Ok(())
+        } else {
+            Err(status.to_string().into())
+        }
+    })
+    .await
+}
+
 async fn elsewhere(bed: Bed) -> Outcome {
     let (world, keys) = (World::new(&bed, "sops").await?, Keys::new(&bed)?);
     let there = world.kubernetes.namespace("elsewhere").await?;
-    let _daemon = world.start().await?;
+    let daemon = world.start().await?;
     let repository =
         bed.repository("sops", &[("secrets/a.yaml", &keys.file("a", Some(&there), "hunter2")?)])?;
     sync(&world, &repository, &keys, json!({})).await?;
@@ -219,6 +233,12 @@ async fn elsewhere(bed: Bed) -> Outcome {
         wrote.iter().any(|asked| asked.verb == "create" && asked.namespace == there),
         "{wrote:?}"
     );
+
+    // Nobody watches that namespace, and still another look decrypts nothing.
+    let decrypted = daemon.metric("signet_sops_files_decrypted_total").await?;
+    ask(&world, "again").await?;
+    handled(&world, "again").await?;
+    assert!((daemon.metric("signet_sops_files_decrypted_total").await? - decrypted).abs() < 0.5);
 
     // It is pruned by its uid, with the same account.
     repository.commit(

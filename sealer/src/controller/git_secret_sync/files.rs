@@ -4,7 +4,7 @@
 //! from which blob they were made, and a memory says which blobs hold nothing for us or cannot be
 //! opened by the keys that there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::iter;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -99,6 +99,7 @@ struct Remembered {
     settings: String,
     keys: Vec<String>,
     blobs: HashMap<ObjectId, Option<Failure>>,
+    afar: HashSet<(String, String)>,
 }
 
 impl Memory {
@@ -135,6 +136,16 @@ impl Memory {
         remembered.blobs.retain(|blob, _| blobs(blob));
     }
 
+    /// Remembers which Secrets were written where no watch of ours sees them.
+    pub(super) fn wrote_afar<'e>(&self, entries: impl Iterator<Item = &'e InventoryEntry>) {
+        self.lock().afar = entries.map(version).collect();
+    }
+
+    /// Whether this process wrote the Secret of `entry`, where no watch of ours sees it.
+    pub(super) fn has_afar(&self, entry: &InventoryEntry) -> bool {
+        self.lock().afar.contains(&version(entry))
+    }
+
     fn learn(&self, blob: ObjectId, failure: Option<Failure>) {
         self.lock().blobs.insert(blob, failure);
     }
@@ -143,6 +154,10 @@ impl Memory {
         // Every change is one call, so a panic elsewhere leaves it sound.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn version(entry: &InventoryEntry) -> (String, String) {
+    (entry.uid.clone(), entry.resource_version.clone())
 }
 
 /// How files are opened.
