@@ -39,6 +39,7 @@ mod sops;
 mod sops_sync;
 mod sops_tools;
 mod store;
+mod store_faults;
 
 /// Most tests wait most of the time, so there may be more of them than processors.
 const AT_ONCE: usize = 8;
@@ -69,6 +70,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         sops_sync::trials,
         sops_tools::trials,
         store::trials,
+        store_faults::trials,
     ];
     suites.into_iter().flat_map(|suite| suite(bed)).collect()
 }
