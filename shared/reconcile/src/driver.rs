@@ -94,7 +94,8 @@ impl<R: Reconciler> Driver<R> {
             "reconcile",
             controller = R::NAME,
             namespace = reference.namespace.as_deref().unwrap_or_default(),
-            name = %reference.name,
+            // Not `name`: that is the span's own, and a line of JSON would have it twice.
+            object = %reference.name,
         );
         self.core.metrics.started(R::NAME);
         let begin = Instant::now();
