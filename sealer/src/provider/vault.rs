@@ -52,6 +52,9 @@ pub enum Error {
     /// The certificates are none.
     #[error("the certificate authority of `spec.provider.vault` cannot be used")]
     Authority(#[source] reqwest::Error),
+    /// There are no certificates where some should be.
+    #[error("the certificate authority of `spec.provider.vault` holds no PEM certificate")]
+    NoAuthority,
     /// The token cannot be sent.
     #[error("the token of `spec.provider.vault.auth.tokenSecretRef` is not one line of text")]
     Token,
@@ -114,7 +117,9 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Server | Self::Header(_) => Class::Stalled,
-            Self::Authority(_) | Self::Token | Self::Denied { .. } => Class::Waiting,
+            Self::Authority(_) | Self::NoAuthority | Self::Token | Self::Denied { .. } => {
+                Class::Waiting
+            }
             Self::NotFound { .. } | Self::Deleted { .. } | Self::Garbled { .. } => Class::Waiting,
             Self::Unavailable { .. } | Self::Unreachable { .. } => Class::Transient,
         }
@@ -180,6 +185,9 @@ impl Vault {
             .redirect(Policy::none());
         if let Some(pem) = settings.ca {
             let certificates = Certificate::from_pem_bundle(pem).map_err(Error::Authority)?;
+            if certificates.is_empty() {
+                return Err(Error::NoAuthority);
+            }
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(Error::Authority)?;
