@@ -40,6 +40,7 @@ mod sops_sync;
 mod sops_tools;
 mod store;
 mod store_faults;
+mod store_tls;
 
 /// Most tests wait most of the time, so there may be more of them than processors.
 const AT_ONCE: usize = 8;
@@ -71,6 +72,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         sops_tools::trials,
         store::trials,
         store_faults::trials,
+        store_tls::trials,
     ];
     suites.into_iter().flat_map(|suite| suite(bed)).collect()
 }

@@ -14,7 +14,9 @@ use tests::kubernetes::Kubernetes;
 use tests::trial::trial;
 use tests::{Bed, Daemon, Need, Outcome, eventually};
 
-const NEEDS: &[Need] = &[Need::Kubernetes, Need::Kubeseal];
+use crate::charts::render;
+
+const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm, Need::Kubeseal];
 const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
@@ -38,20 +40,13 @@ pub(crate) struct World<'b> {
 }
 
 impl<'b> World<'b> {
-    /// A namespace with the kinds of sealer, and an account that may do everything.
+    /// A namespace in which the chart is installed, with an account that has its rights.
     pub(crate) async fn new(bed: &'b Bed, prefix: &str) -> Outcome<World<'b>> {
         let kubernetes = bed.kubernetes().await?;
         let namespace = kubernetes.namespace(prefix).await?;
-        for (_, definition) in tests::crds::files()? {
-            if definition.contains("bitnami.com")
-                || definition.contains("signet.dev")
-                || definition.contains("external-secrets.io")
-            {
-                kubernetes.apply(&namespace, &definition).await?;
-            }
-        }
-        kubernetes.service_account(&namespace, "robot").await?;
-        kubernetes.apply(&namespace, &ADMIN.replace("NAMESPACE", &namespace)).await?;
+        let watched = format!("watchNamespace={namespace}");
+        let values = [watched.as_str(), "features.impersonation=true"];
+        kubernetes.apply(&namespace, &render(bed, "sealer", &namespace, &values)?).await?;
         let kubeconfig = kubernetes.token_for(&namespace, "robot").await?;
         Ok(World { bed, kubernetes, namespace, kubeconfig })
     }
@@ -186,14 +181,6 @@ impl<'b> World<'b> {
         Ok(serde_json::from_slice(&sealed)?)
     }
 }
-
-const ADMIN: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: robot}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
-subjects: [{kind: ServiceAccount, name: robot, namespace: NAMESPACE}]
-";
 
 const V: &str = "bitnami.com/v1alpha1";
 const K: &str = "SealedSecret";

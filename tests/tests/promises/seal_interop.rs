@@ -3,6 +3,7 @@
 use std::net::UdpSocket;
 use std::process::Command;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 use http::Request;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
             scopes(bed, Tool::Sealctl)
         }),
         trial(bed, "seal_interop::kubeseal_opens_what_sealctl_seals", NEEDS, recovery),
+        trial(bed, "seal_interop::every_byte_arrives", NEEDS, bytes),
         trial(
             bed,
             "seal_interop::the_certificate_comes_through_the_api_server_without_rights",
@@ -116,6 +118,29 @@ async fn scopes(bed: Bed, tool: Tool) -> Outcome {
         stage.event(&event, &["SealedSecret unsealed successfully"]).await?;
     }
     stage.is_silent_about(&daemon, &["hunter2"]).await
+}
+
+async fn bytes(bed: Bed) -> Outcome {
+    let stage = Stage::open(&bed, "bytes").await?;
+    let key = Key::number(0);
+    stage.keep("key", key).await?;
+    let _daemon = stage.sealer(&[]).await?;
+    let certificate = key.file(&bed)?;
+    let all: Vec<u8> = (0..=255).collect();
+    let data = json!({
+        "all": STANDARD.encode(&all), "large": STANDARD.encode(all.repeat(1200)),
+        "lines": STANDARD.encode("a\r\n\tb\n\n"), "zero": STANDARD.encode([0]),
+    });
+    for (tool, name) in [(Tool::Kubeseal, "by-kubeseal"), (Tool::Sealctl, "by-sealctl")] {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "data": data,
+            "metadata": {"name": name, "namespace": stage.namespace()},
+        });
+        stage.put(&tool.seal(&bed, &["--cert", &certificate], &secret)?).await?;
+        stage.synced(name).await?;
+        assert_eq!(stage.get("Secret", name).await?["data"], data, "{name}");
+    }
+    Ok(())
 }
 
 async fn recovery(bed: Bed) -> Outcome {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use libtest_mimic::Trial;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::kubernetes::Asked;
 use tests::trial::trial;
 use tests::wait::throughout;
@@ -28,6 +28,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         ),
         trial(bed, "seal_quiet::another_namespace_is_not_looked_at", NEEDS, namespace),
         trial(bed, "seal_quiet::objects_without_the_label_are_left_alone", NEEDS, selector),
+        trial(bed, "seal_quiet::logs_are_lines_that_machines_read", NEEDS, logs),
         trial(bed, "seal_quiet::a_hundred_failures_hold_nobody_up", NEEDS, crowd),
     ]
 }
@@ -181,4 +182,29 @@ async fn crowd(bed: Bed) -> Outcome {
         odd.map_or(Ok(()), |odd| Err(format!("{odd:?}").into()))
     })
     .await
+}
+
+async fn logs(bed: Bed) -> Outcome {
+    let stage = Stage::open(&bed, "logs").await?;
+    stage.keep("key", Key::number(0)).await?;
+    let daemon = stage.sealer(&["--log-format=json"]).await?;
+    stage.put(&stage.sealed(Key::number(0), "good", &[("a", "hunter2")])).await?;
+    stage.put(&stage.sealed(Key::number(1), "bad", &[("a", "hunter2")])).await?;
+    stage.synced("good").await?;
+    stage.event("Warning ErrUnsealFailed SealedSecret/bad: ", &[]).await?;
+    assert!(daemon.terminate().await?.success());
+    let log = daemon.log();
+    let lines = log.lines().map(serde_json::from_str::<Value>).collect::<Result<Vec<_>, _>>();
+    let lines = lines.map_err(|err| format!("{err}: not every line is JSON"))?;
+    let told = |level: &str, reason: &str, name: &str| {
+        lines.iter().any(|line| {
+            line["level"] == level
+                && line["reason"] == reason
+                && line["span"]["object"] == name
+                && line["span"]["namespace"] == stage.namespace()
+        })
+    };
+    assert!(told("INFO", "Unsealed", "good"));
+    assert!(told("ERROR", "ErrUnsealFailed", "bad"));
+    Ok(())
 }

@@ -10,7 +10,7 @@ use tests::{Bed, Need, Outcome};
 
 use crate::seal::World;
 
-const NEEDS: &[Need] = &[Need::Kubernetes, Need::GitHttp, Need::Sops, Need::Age];
+const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm, Need::GitHttp, Need::Sops, Need::Age];
 const V: &str = "signet.dev/v1alpha1";
 const K: &str = "GitSecretSync";
 

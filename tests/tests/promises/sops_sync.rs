@@ -25,6 +25,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "sops_sync::a_native_value_travels_from_sealctl_to_the_secret", NEEDS, native),
         trial(bed, "sops_sync::a_restart_decrypts_nothing_and_writes_nothing", NEEDS, restart),
         trial(bed, "sops_sync::an_account_writes_elsewhere_with_its_own_rights", NEEDS, account),
+        trial(bed, "sops_sync::a_git_repository_of_flux_is_read_and_not_written", NEEDS, referred),
         trial(bed, "sops_sync::what_is_missing_is_told_and_found_when_it_comes", NEEDS, missing),
     ]
 }
@@ -333,6 +334,38 @@ async fn account(bed: Bed) -> Outcome {
     assert!(writes(stage.asked().await?).is_empty(), "the daemon itself writes nothing there");
     assert!(!writes(kubernetes.asked(stage.namespace(), "writer")?).is_empty());
     stage.is_silent_about(&daemon, &["hunter2"]).await
+}
+
+async fn referred(bed: Bed) -> Outcome {
+    let scene = Scene::open(&bed, &[("db", "one")], &[]).await?;
+    let stage = &scene.stage;
+    // Flux's own definition where Flux is; ours where it is not.
+    stage.put(&serde_json::to_value(imagebot_api::git_repository_crd())?).await?;
+    let _daemon = stage.sealer(&[]).await?;
+    let mut sync =
+        scene.sync(&json!({"sourceRef": {"kind": "GitRepository", "name": "flux"}})).await?;
+    let git = sync["spec"].as_object_mut().and_then(|spec| spec.remove("git")).unwrap_or_default();
+    for manifest in [login(GitHttp::PASSWORD), scene.age(), sync] {
+        stage.put(&manifest).await?;
+    }
+    let words = ["`spec.sourceRef`", "GitRepository `flux`", "create it, or use `spec.git`"];
+    stage.told(SYNC, ("Ready", "False"), &words).await?;
+    let source = json!({
+        "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
+        "metadata": {"name": "flux"},
+        "spec": {
+            "url": git["url"], "secretRef": git["secretRef"], "interval": "1h",
+            "ref": {"branch": "main"},
+        },
+    });
+    stage.put(&source).await?;
+    scene.look().await?;
+    stage.holds("db", &[("key", "one")]).await?;
+    scene.ready(&[]).await?;
+    let asked = stage.asked().await?;
+    let wrote = asked.iter().any(|it| it.resource.starts_with("gitrepositories") && it.writes());
+    assert!(!wrote, "{asked:?}");
+    Ok(())
 }
 
 const WRITER: &str = "

@@ -8,7 +8,7 @@ use tests::{Bed, Daemon, Need, Outcome, eventually};
 
 use crate::seal::World;
 
-const NEEDS: &[Need] = &[Need::Kubernetes, Need::OpenBao];
+const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm, Need::OpenBao];
 const V: &str = "external-secrets.io/v1";
 const ES: &str = "ExternalSecret";
 const SS: &str = "SecretStore";
