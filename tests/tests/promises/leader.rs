@@ -3,13 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tests::kubernetes::Kubernetes;
 use tests::process::Signal;
 use tests::trial::trial;
 use tests::{Bed, Daemon, Need, Outcome, eventually};
 
-use crate::seal_stage::{Key, SOON, Stage};
+use crate::charts::render;
+use crate::seal_stage::{Key, SOON, Stage, sealed_in};
 
 const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm];
 
@@ -18,6 +23,12 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "leader::a_leader_that_is_told_to_go_hands_over_in_two_seconds", NEEDS, handed),
         trial(bed, "leader::a_leader_that_is_killed_is_followed_after_its_lease", NEEDS, killed),
         trial(bed, "leader::a_leader_that_slept_through_its_lease_ends", NEEDS, asleep),
+        trial(
+            bed,
+            "leader::an_api_server_that_crashes_and_returns_is_no_reason_to_end",
+            NEEDS,
+            crash,
+        ),
     ]
 }
 
@@ -97,7 +108,7 @@ async fn handed(bed: Bed) -> Outcome {
     assert!(pair.first.process().end(SOON).await?.success(), "{}", pair.first.log());
 
     pair.settle("second").await?;
-    pair.stage.patch("Secret", "first", &serde_json::json!({"stringData": {"a": "2"}})).await?;
+    pair.stage.patch("Secret", "first", &json!({"stringData": {"a": "2"}})).await?;
     pair.stage.holds("first", &[("a", "1")]).await?;
     let since = pair.writers_since(before).await?;
     assert_eq!(since.len(), 1, "one writes");
@@ -142,4 +153,44 @@ async fn asleep(bed: Bed) -> Outcome {
     pair.stage.synced("third").await?;
     assert_eq!(pair.writers_since(before).await?.len(), 1, "one writes");
     leads(&pair.stage, &pair.second).await
+}
+
+async fn crash(bed: Bed) -> Outcome {
+    // One of its own, for it is hurt.
+    let mut kubernetes = Kubernetes::start(&bed).await?;
+    let home = kubernetes.namespace("crash").await?;
+    let watched = format!("watchNamespace={home}");
+    kubernetes.apply(&home, &render(&bed, "sealer", &home, &[&watched])?).await?;
+    kubernetes.apply(&home, &Key::number(0).secret("key").to_string()).await?;
+    let kubeconfig = kubernetes.token_for(&home, "robot").await?;
+    let flags = ["--watch-namespace", &home, "--leader-election-namespace", &home];
+    let cache = bed.folder("sealer-cache")?.display().to_string();
+    let more = ["--key-namespace", &home, "--cache-dir", &cache, "--key-renew-period=0"];
+    let daemon =
+        Daemon::start(&bed, "sealer", Some(&kubeconfig), &[&flags[..], &more].concat()).await?;
+    let secrets: Api<Secret> = Api::namespaced(kubernetes.client(), &home);
+    let object = |name: &str| sealed_in(&home, Key::number(0), name, &[("a", "1")]).to_string();
+    let holds = async |name: &str| {
+        eventually(SOON, &format!("Secret/{name} holds its value"), async || {
+            let data = secrets.get(name).await?.data.unwrap_or_default();
+            let value = data.get("a").map(|value| &value.0[..]);
+            if value == Some(b"1") { Ok(()) } else { Err("it does not".into()) }
+        })
+        .await
+    };
+    kubernetes.apply(&home, &object("before")).await?;
+    holds("before").await?;
+
+    kubernetes.crash();
+    kubernetes.recover().await?;
+    // What it watched before it watches again, and what is new it sees.
+    let drift = Patch::Merge(json!({"stringData": {"a": "2"}}));
+    secrets.patch("before", &PatchParams::default(), &drift).await?;
+    kubernetes.apply(&home, &object("after")).await?;
+    holds("after").await?;
+    holds("before").await?;
+    assert!(daemon.process().ended()?.is_none(), "{}", daemon.log());
+    let panics = r#"controller_runtime_reconcile_panics_total{controller="sealedsecret"}"#;
+    assert!(daemon.metric(panics).await.unwrap_or_default() < 0.5);
+    Ok(())
 }

@@ -309,16 +309,21 @@ impl Stage {
 
     /// The SealedSecret `name` of this namespace, with values sealed for `key`.
     pub(crate) fn sealed(&self, key: &Key, name: &str, values: &[(&str, &str)]) -> Value {
-        let label = Scope::Strict.label(&self.namespace, name);
-        let values = values.iter().map(|(key_of, value)| {
-            let sealed = key.parsed().seal(&label, value.as_bytes(), &mut rand::rng());
-            ((*key_of).to_owned(), Value::from(sealed))
-        });
-        json!({
-            "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
-            "metadata": {"name": name}, "spec": {"encryptedData": values.collect::<Map<_, _>>()},
-        })
+        sealed_in(&self.namespace, key, name, values)
     }
+}
+
+/// The SealedSecret `namespace/name`, with values sealed for `key`.
+pub(crate) fn sealed_in(namespace: &str, key: &Key, name: &str, values: &[(&str, &str)]) -> Value {
+    let label = Scope::Strict.label(namespace, name);
+    let values = values.iter().map(|(key_of, value)| {
+        let sealed = key.parsed().seal(&label, value.as_bytes(), &mut rand::rng());
+        ((*key_of).to_owned(), Value::from(sealed))
+    });
+    json!({
+        "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+        "metadata": {"name": name}, "spec": {"encryptedData": values.collect::<Map<_, _>>()},
+    })
 }
 
 /// A sealing key that tests share, for making one takes long.
