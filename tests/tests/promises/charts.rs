@@ -66,12 +66,11 @@ async fn unknown_value(bed: Bed) -> Outcome {
 /// Installs a chart, and starts the daemon as its ServiceAccount.
 async fn installed(
     bed: &Bed,
-    chart: &str,
-    home: &str,
+    kubernetes: &Kubernetes,
+    (chart, home): (&str, &str),
     values: &[&str],
     args: &[&str],
 ) -> Outcome<Daemon> {
-    let kubernetes = bed.kubernetes().await?;
     kubernetes.apply(home, &render(bed, chart, home, values)?).await?;
     let kubeconfig = kubernetes.token_for(home, "robot").await?;
     let cache = bed.folder("cache")?.display().to_string();
@@ -109,7 +108,7 @@ async fn sealer_rights(bed: Bed) -> Outcome {
     let home = kubernetes.namespace("sealer").await?;
     let apps = kubernetes.namespace("apps").await?;
     let args = ["--key-namespace", &home];
-    let sealer = installed(&bed, "sealer", &home, &[], &args).await?;
+    let sealer = installed(&bed, kubernetes, ("sealer", &home), &[], &args).await?;
     unseals(&bed, kubernetes, &sealer, &apps).await?;
     let kubeconfig = kubernetes.token_for(&home, "robot").await?;
     let client = kubernetes.client_for(&kubeconfig).await?;
@@ -126,7 +125,7 @@ async fn sealer_scoped(bed: Bed) -> Outcome {
     let rendered = render(&bed, "sealer", &home, &[&scope])?;
     assert!(!rendered.contains("kind: ClusterRole"), "a Role of {apps} is enough");
     let args = ["--key-namespace", &home, &watch];
-    let sealer = installed(&bed, "sealer", &home, &[&scope], &args).await?;
+    let sealer = installed(&bed, kubernetes, ("sealer", &home), &[&scope], &args).await?;
     unseals(&bed, kubernetes, &sealer, &apps).await
 }
 
@@ -135,7 +134,7 @@ async fn imagebot_rights(bed: Bed) -> Outcome {
     let home = kubernetes.namespace("imagebot").await?;
     // It may see every namespace; the objects of other suites are not its business.
     let args = ["--watch-label-selector=bed.test/suite=charts"];
-    let _imagebot = installed(&bed, "imagebot", &home, &[], &args).await?;
+    let _imagebot = installed(&bed, kubernetes, ("imagebot", &home), &[], &args).await?;
     let kubeconfig = kubernetes.token_for(&home, "robot").await?;
     let secrets: Api<Secret> = Api::all(kubernetes.client_for(&kubeconfig).await?);
     let refused = secrets.list(&ListParams::default()).await.expect_err("it may only get");
