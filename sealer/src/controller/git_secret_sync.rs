@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use reconcile::phase::until_due;
+use reconcile::phase::{is_due, until_due};
 use reconcile::{Classify, Reconciler, Report, Tasks, Watched, drive, event::Event};
 use repo::{Cache, ObjectId};
 use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
@@ -69,7 +69,7 @@ pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
 struct Syncer {
     context: Context,
     git: Git,
-    memories: Mutex<HashMap<(String, String), Arc<Memory>>>,
+    memories: Mutex<HashMap<(String, String), Seen>>,
 }
 
 /// What a valid GitSecretSync means.
@@ -126,6 +126,13 @@ struct Outcome {
     updated: usize,
     deleted: usize,
     warnings: Vec<String>,
+}
+
+/// What this process knows of an object.
+struct Seen {
+    memory: Arc<Memory>,
+    /// When its repository was last looked at, or else when the object was first seen.
+    looked: Timestamp,
 }
 
 impl Reconciler for Syncer {
@@ -254,16 +261,23 @@ impl Reconciler for Syncer {
 }
 
 impl Syncer {
-    /// What is remembered of the object, or nothing when this process sees it for the first time and
-    /// finds everything as its status says: then there is nothing to look at until it is due.
+    /// What is remembered of the object, or nothing when it is not due and everything is as its
+    /// status says: then there is nothing to look at, whoever woke it.
     fn memory(&self, object: &GitSecretSync) -> Option<Arc<Memory>> {
+        let now = self.context.core.clock.now();
         let mut memories = self.memories();
-        let known = memories.get(&names(object)).cloned();
-        let memory = known.clone().unwrap_or_default();
-        memories.insert(names(object), Arc::clone(&memory));
-        let settled =
-            known.is_none() && status::is_current(object) && self.is_intact(object, &memory);
-        (!settled).then_some(memory)
+        let seen = memories
+            .entry(names(object))
+            .or_insert_with(|| Seen { memory: Arc::default(), looked: now });
+        let interval = duration::parse(&object.spec.interval);
+        let uid = object.uid().unwrap_or_default();
+        let due = interval.is_none_or(|interval| is_due(&uid, interval, Some(seen.looked), now));
+        let settled = !due && status::is_current(object) && self.is_intact(object, &seen.memory);
+        if settled {
+            return None;
+        }
+        seen.looked = now;
+        Some(Arc::clone(&seen.memory))
     }
 
     /// Whether every Secret of the inventory is as it was written.
@@ -287,7 +301,7 @@ impl Syncer {
     /// What nobody watches is remembered, or each look would have to decrypt it again.
     fn note_afar(&self, object: &GitSecretSync, done: &Result<Applied, Error>) {
         let applied = done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Error::applied));
-        let memory = self.memories().get(&names(object)).cloned();
+        let memory = self.memories().get(&names(object)).map(|seen| Arc::clone(&seen.memory));
         if let (Some(Applied::Looked(looked)), Some(memory)) = (applied, memory) {
             memory.wrote_afar(looked.entries.iter().filter(|entry| self.is_afar(entry)));
         }
@@ -304,7 +318,7 @@ impl Syncer {
         settled.map(|(file, (_, source))| (file.to_owned(), source.to_owned())).collect()
     }
 
-    fn memories(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Arc<Memory>>> {
+    fn memories(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Seen>> {
         // Every change is one call, so a panic elsewhere leaves it sound.
         self.memories.lock().unwrap_or_else(PoisonError::into_inner)
     }
