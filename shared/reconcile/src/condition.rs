@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::error::{Class, Failure};
+use crate::error::{Class, Failure, bounded};
 
 /// Condition types of kstatus.
 pub const READY: &str = "Ready";
@@ -60,7 +60,7 @@ pub fn merge(
         type_: verdict.type_.to_owned(),
         status: status.to_owned(),
         reason: verdict.reason,
-        message: bounded(verdict.message),
+        message: bounded(&verdict.message, MAX_MESSAGE, "…"),
         observed_generation: Some(generation),
         last_transition_time: Time(since),
     };
@@ -117,14 +117,7 @@ fn whole_seconds(at: Timestamp) -> Timestamp {
 }
 
 /// The API refuses condition messages of more than 32,768 bytes.
-fn bounded(message: String) -> String {
-    const MAX_BYTES: usize = 4096;
-    if message.len() <= MAX_BYTES {
-        return message;
-    }
-    let cut = (0..=MAX_BYTES).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
-    format!("{}…", &message[..cut])
-}
+const MAX_MESSAGE: usize = 4096;
 
 #[cfg(test)]
 mod tests {

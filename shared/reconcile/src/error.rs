@@ -107,3 +107,12 @@ pub fn class_of_api_error(error: &kube::Error) -> Class {
         _ => Class::Transient,
     }
 }
+
+/// At most `max` bytes of `text`, with `mark` where something was cut off.
+pub(crate) fn bounded(text: &str, max: usize, mark: &str) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let cut = (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    format!("{}{mark}", &text[..cut])
+}

@@ -17,7 +17,11 @@ use kube::{
 use serde_json::json;
 use tracing::warn;
 
-use crate::{clock::Clock, error::Failure, reconciler::Object};
+use crate::{
+    clock::Clock,
+    error::{Failure, bounded},
+    reconciler::Object,
+};
 
 /// How long the same news is counted rather than told again.
 const SERIES: SignedDuration = SignedDuration::from_mins(6);
@@ -152,13 +156,4 @@ impl Events {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.insert(news, Told { name, count: 1, at });
     }
-}
-
-/// At most `max` bytes of `text`, with `mark` where something was cut off.
-fn bounded(text: &str, max: usize, mark: &str) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    let cut = (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    format!("{}{mark}", &text[..cut])
 }
