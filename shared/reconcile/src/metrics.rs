@@ -53,7 +53,6 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::default();
         // 0.5 ms to 65 s: a settled object to a slow clone.
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.0005, 2.0, 18));
         let metrics = Self {
@@ -67,38 +66,34 @@ impl Default for Metrics {
             status_writes: Family::default(),
         };
         let m = &metrics;
-        registry.register(
+        m.register(
             "controller_runtime_reconcile",
             "Reconciles per controller and result",
             m.reconciles.clone(),
         );
-        registry.register(
+        m.register(
             "controller_runtime_reconcile_errors",
             "Reconciles that failed",
             m.errors.clone(),
         );
-        registry.register(
+        m.register(
             "controller_runtime_reconcile_panics",
             "Reconciles that panicked",
             m.panics.clone(),
         );
-        registry.register(
+        m.register(
             "controller_runtime_reconcile_time_seconds",
             "Length of a reconcile",
             m.seconds.clone(),
         );
-        registry.register(
-            "controller_runtime_active_workers",
-            "Reconciles in progress",
-            m.active.clone(),
-        );
-        registry.register(
+        m.register("controller_runtime_active_workers", "Reconciles in progress", m.active.clone());
+        m.register(
             "signet_reconcile_failures",
             "Failed reconciles by reason and by who can fix it",
             m.failures.clone(),
         );
-        registry.register("signet_status_writes", "Status writes", m.status_writes.clone());
-        Self { registry: Arc::new(Mutex::new(registry)), ..metrics }
+        m.register("signet_status_writes", "Status writes", m.status_writes.clone());
+        metrics
     }
 }
 
