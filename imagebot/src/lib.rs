@@ -8,8 +8,6 @@ pub mod args;
 pub mod controller;
 pub mod daemon;
 pub mod forge;
-pub mod git;
 pub mod hooks;
 pub mod registry;
-pub mod secret;
 pub mod tags;

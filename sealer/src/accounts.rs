@@ -1,13 +1,11 @@
 //! Acting as a ServiceAccount, with its own token and nothing of ours.
 
 use http::Method;
-use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
+use kube::config::AuthInfo;
 use kube::{Client, Config};
-use reconcile::args::Args;
+use reconcile::request::{self, Wanted};
 use serde::Deserialize;
 use serde_json::json;
-
-use crate::request::{self, Wanted};
 
 /// As short as the API server lets a token live.
 const LIFETIME_SECONDS: u32 = 600;
@@ -27,20 +25,6 @@ struct TokenRequest {
 #[derive(Deserialize)]
 struct TokenStatus {
     token: String,
-}
-
-/// What leads to the cluster that `args` name; nothing without a cluster.
-///
-/// Whatever is wrong with it has been said when the process connected.
-pub async fn config(args: &Args) -> Option<Config> {
-    match (&args.kubeconfig, &args.kubernetes_service_host, &args.local) {
-        (Some(file), _, _) => {
-            let kubeconfig = Kubeconfig::read_from(file).ok()?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.ok()
-        }
-        (None, Some(_), None) => Config::incluster().ok(),
-        (None, _, _) => None,
-    }
 }
 
 impl Accounts {

@@ -36,7 +36,6 @@ pub mod keys;
 pub mod local;
 pub mod metrics;
 pub mod provider;
-pub mod request;
 pub mod secrets;
 pub mod source;
 #[cfg(test)]
@@ -83,7 +82,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let mut process = Process::start("sealer", args.common.clone(), local::kinds()).await?;
     let identities = local::identities(args.age_key_file.as_deref())?;
     process.decrypt_with(move |_, text| local::decrypt(&identities, text));
-    let config = accounts::config(&args.common).await;
+    let config = process.config().cloned();
     let daemon = Daemon::new(&process.core(), args, process.home(), config)?;
     daemon.always(process.always());
     daemon.leading(process.leading());

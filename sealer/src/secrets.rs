@@ -18,11 +18,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt as _, reflector::ObjectRef, watcher};
 use kube::{Api, Client};
+use reconcile::request::{self, Wanted};
 use reconcile::{Object, Scope};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
-
-use crate::request::{self, Wanted};
 
 pub mod body;
 pub mod contents;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Duration,
-    reference::{ImageReference, LocalReference},
+    reference::{GitReference, ImageReference, LocalReference},
     rule::Rule,
 };
 
@@ -122,31 +122,6 @@ pub struct Checkout {
     /// The reference. It replaces `spec.ref` of the GitRepository as a whole.
     #[serde(rename = "ref")]
     pub reference: GitReference,
-}
-
-/// One commit of a Git repository. `commit` wins over `name`, that over `semver`, that over
-/// `tag`, that over `branch`.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-pub struct GitReference {
-    /// The tip of a branch. Defaults to `master` when no other field is set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub branch: Option<String>,
-
-    /// A tag.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tag: Option<String>,
-
-    /// The newest tag within a range of semantic versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub semver: Option<String>,
-
-    /// A reference by its full name, such as `refs/pull/1/head`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-
-    /// A commit by its id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
 }
 
 /// How a commit is made.

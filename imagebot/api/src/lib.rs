@@ -7,8 +7,6 @@
 #![expect(clippy::duplicated_attributes, reason = "kube-derive")]
 #![expect(clippy::doc_markdown, reason = "descriptions are read as plain text")]
 
-pub mod duration;
-pub mod git_repository;
 pub mod image_policy;
 pub mod image_repository;
 pub mod image_update_automation;
@@ -20,14 +18,13 @@ mod schema;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
-pub use duration::Duration;
-pub use git_repository::{GitRepository, GitRepositorySpec};
 pub use image_policy::{ImagePolicy, ImagePolicySpec, ImagePolicyStatus};
 pub use image_repository::{ImageRepository, ImageRepositorySpec, ImageRepositoryStatus};
 pub use image_update_automation::{
     ImageUpdateAutomation, ImageUpdateAutomationSpec, ImageUpdateAutomationStatus,
 };
 pub use registry_receiver::{RegistryReceiver, RegistryReceiverSpec, RegistryReceiverStatus};
+pub use source_api::{Duration, GitRepository, GitRepositorySpec, duration};
 
 /// The versions under which the `image.toolkit.fluxcd.io` kinds are served; the first is stored.
 pub const IMAGE_VERSIONS: [&str; 3] = ["v1", "v1beta2", "v1beta1"];

@@ -2,13 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// An object of the same namespace.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-pub struct LocalReference {
-    /// Name of the object, in the namespace of the object that refers to it.
-    pub name: String,
-}
+pub use source_api::{GitReference, LocalReference};
 
 /// An object of this namespace or, where its owner allows that, of another.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 use imagebot_api::ImageRepository;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::ResourceExt as _;
-use reconcile::{Class, Core, error::class_of_api_error};
-
-use crate::{
-    registry::{self, Access, Keychain, Proxy},
+use reconcile::{
+    Class, Core,
+    error::class_of_api_error,
     secret::{self, Secret},
 };
+
+use crate::registry::{self, Access, Keychain, Proxy};
 
 /// Where Kubernetes keeps Docker's configuration: the key of today, and the one before it.
 const KEYS: [&str; 2] = [".dockerconfigjson", ".dockercfg"];

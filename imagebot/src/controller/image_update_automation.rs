@@ -28,13 +28,14 @@ use jiff::Timestamp;
 use kube::{ResourceExt as _, core::SelectorExt as _};
 use reconcile::{Core, Reconciler, Report, Watched};
 use repo::{Cache, Mirror};
+use source::{Origin, Sources};
 use tokio::task::spawn_blocking;
 
 use super::{
     due::{is_due, open_request},
     turn::{Turn, Turns},
 };
-use crate::{daemon::Settings, forge::Forges, git};
+use crate::{daemon::Settings, forge::Forges};
 
 pub use error::Error;
 use look::{Look, look};
@@ -54,6 +55,7 @@ pub struct ImageUpdateAutomations {
     cache: Cache,
     policies: Watched<ImagePolicy>,
     sources: Watched<GitRepository>,
+    remotes: Sources,
     settings: Settings,
     forges: Forges,
     turns: Turns,
@@ -92,8 +94,9 @@ impl ImageUpdateAutomations {
     ) -> Self {
         let telemetry = Telemetry::register(&core.metrics);
         let memos = Memos::new(core.clock.now());
+        let remotes = Sources::new(core.clone(), settings.local);
         let (settings, forges, turns) = (settings.clone(), Forges::default(), <_>::default());
-        Self { core, cache, policies, sources, settings, forges, turns, memos, telemetry }
+        Self { core, cache, policies, sources, remotes, settings, forges, turns, memos, telemetry }
     }
 
     /// The policies that `object` applies.
@@ -177,8 +180,7 @@ impl Reconciler for ImageUpdateAutomations {
         let picks = picks(&policies);
         let begin = self.core.clock.now();
         let target = target::of(&valid.git, &source, &valid.below, || branch(object))?;
-        let remote = git::remote(&self.core, &source, self.settings.local).await;
-        let remote = remote.map_err(Error::Source)?;
+        let remote = self.remotes.remote(&Origin::of(&source)).await.map_err(Error::Source)?;
         let turn = self.turns.take(remote.url.as_str()).await;
         let mirror = Arc::new(self.cache.mirror(remote).map_err(Error::Look)?);
         let (reader, wanted) = (Arc::clone(&mirror), target.wanted.clone());

@@ -8,10 +8,13 @@ use imagebot_api::{RegistryReceiver, RegistryReceiverStatus, registry_receiver::
 use imagebot_core::hook;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use reconcile::{Class, Classify, Core, Reconciler, Report, condition, error::Failure};
+use reconcile::{
+    Class, Classify, Core, Reconciler, Report, condition,
+    error::Failure,
+    secret::{self, Secret},
+};
 
 use super::due::requested_at;
-use crate::secret::{self, Secret};
 
 /// How soon a changed token is noticed; its Secret is not watched.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);

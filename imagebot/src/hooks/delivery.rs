@@ -17,10 +17,12 @@ use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
 };
-use reconcile::{Core, metrics::Metrics};
+use reconcile::{
+    Core,
+    metrics::Metrics,
+    secret::{self, Secret},
+};
 use subtle::ConstantTimeEq as _;
-
-use crate::secret::{self, Secret};
 
 /// How many times too much is read before the connection is cut. Whoever is cut off while sending
 /// may never read why.

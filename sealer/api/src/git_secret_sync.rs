@@ -4,9 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use source_api::{GitReference, LocalReference, duration};
 
-use crate::duration;
-use crate::git_repository::{GitReference, LocalReference};
 use crate::violation::Violation;
 
 const ONE_SOURCE: &str = "needs exactly one of `sourceRef` and `git`";

@@ -11,9 +11,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
-pub mod duration;
 pub mod external_secret;
-pub mod git_repository;
 pub mod git_secret_sync;
 mod schema;
 pub mod sealed_secret;
@@ -22,11 +20,11 @@ pub mod violation;
 pub mod written;
 
 pub use self::external_secret::ExternalSecret;
-pub use self::git_repository::GitRepository;
 pub use self::git_secret_sync::GitSecretSync;
 pub use self::sealed_secret::SealedSecret;
 pub use self::secret_store::SecretStore;
 pub use self::violation::Violation;
+pub use source_api::{GitRepository, duration};
 
 /// The definitions of every kind that sealer serves, as they are installed.
 ///

@@ -21,6 +21,7 @@ use repo::{Cache, ObjectId};
 use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
 use sealer_api::{GitSecretSync, duration};
 use sealer_core::sops::age::Identities;
+use source::Sources;
 
 use super::{Context, again, names, owner};
 use crate::accounts::Accounts;
@@ -33,7 +34,7 @@ mod files;
 mod glob;
 mod look;
 mod object;
-mod source;
+mod origin;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -59,7 +60,9 @@ pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
     let objects: Watched<GitSecretSync> = context.core.watch(tasks);
     let wakes = context.secrets.wakes(Kind::GitSecretSync);
     let (core, secrets) = (context.core.clone(), context.secrets.clone());
-    let reconciler = Arc::new(Syncer { context: context.clone(), git, memories: Mutex::default() });
+    let sources = Sources::new(core.clone(), git.local);
+    let (context, memories) = (context.clone(), Mutex::default());
+    let reconciler = Arc::new(Syncer { context, git, sources, memories });
     tasks.add("gitsecretsync", async move {
         secrets.ready().await;
         drive(core, reconciler, objects, wakes).await;
@@ -69,6 +72,7 @@ pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
 struct Syncer {
     context: Context,
     git: Git,
+    sources: Sources,
     memories: Mutex<HashMap<(String, String), Seen>>,
 }
 
@@ -171,11 +175,11 @@ impl Reconciler for Syncer {
     }
 
     async fn observe(&self, object: &GitSecretSync, valid: &Valid) -> Result<Observed, Error> {
-        let read = source::secret_names(object);
+        let read = origin::secret_names(object);
         self.context.secrets.refer(&owner(Kind::GitSecretSync, object), read);
         let Some(memory) = self.memory(object) else { return Ok(Observed::Settled) };
-        let identities = source::identities(&self.context, object).await?;
-        let source = source::of(&self.context, object, self.git.local).await?;
+        let identities = origin::identities(&self.context, object).await?;
+        let source = origin::of(&self.context, &self.sources, object).await?;
         let Some(source) = source else { return Ok(Observed::Settled) };
         let mut keys = identities.recipients();
         keys.sort_unstable();

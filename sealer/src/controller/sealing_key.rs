@@ -15,6 +15,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, ResourceExt as _};
 use reconcile::error::class_of_api_error;
+use reconcile::request;
 use sealer_core::plaintext::Plaintext;
 use sealer_core::sealed::certificate;
 use sealer_core::sealed::key::{self, SealingKey};
@@ -23,7 +24,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
 use super::Context;
-use crate::request;
 use crate::secrets::{Contents, Desired, write};
 
 /// The label of a key Secret.

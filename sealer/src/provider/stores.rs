@@ -8,13 +8,13 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use reconcile::Class;
+use reconcile::request;
 use sealer_api::SecretStore;
 use sealer_api::secret_store::{CaKind, Vault as Spec};
 use tokio::sync::Mutex;
 
 use super::vault::{self, Settings, Vault};
 use crate::controller::Context;
-use crate::request;
 
 /// Makes digests that mean nothing outside this process.
 static PROCESS_KEY: LazyLock<hmac::Key> = LazyLock::new(|| {

@@ -1,13 +1,11 @@
 //! The contents of a Secret, decoded straight into memory that is wiped.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use kube::api::ObjectMeta;
+use reconcile::secret::Value;
 use sealer_core::plaintext::Plaintext;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
 
 use super::known::Known;
 
@@ -33,7 +31,7 @@ pub(super) struct Wire {
     #[serde(default)]
     immutable: Option<bool>,
     #[serde(default)]
-    data: Option<BTreeMap<String, Decoded>>,
+    data: Option<BTreeMap<String, Value>>,
 }
 
 impl From<Wire> for Contents {
@@ -43,39 +41,8 @@ impl From<Wire> for Contents {
             known: Known::of(&wire.metadata),
             type_: wire.type_.unwrap_or_else(|| "Opaque".to_owned()),
             immutable: wire.immutable.unwrap_or_default(),
-            data: values.map(|(key, Decoded(value))| (key, value)).collect(),
+            data: values.map(|(key, Value(value))| (key, value.into())).collect(),
         }
-    }
-}
-
-/// A value, decoded from base64 without a copy that outlives it.
-struct Decoded(Plaintext);
-
-impl<'de> Deserialize<'de> for Decoded {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Base64;
-
-        impl Visitor<'_> for Base64 {
-            type Value = Decoded;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("base64 text")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Decoded, E> {
-                // The decoder's own error would quote a byte of the value.
-                let decoded = BASE64_STANDARD.decode(text);
-                decoded
-                    .map(|bytes| Decoded(Plaintext::new(bytes)))
-                    .map_err(|_| E::custom("not base64"))
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Decoded, E> {
-                Ok(Decoded(Plaintext::new(Vec::new())))
-            }
-        }
-
-        deserializer.deserialize_any(Base64)
     }
 }
 

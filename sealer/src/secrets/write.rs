@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use http::Method;
 use kube::api::ObjectMeta;
+use reconcile::request::{self, Wanted};
 use sealer_core::claim::{
     ADOPT, Claim, Controller, Existing, Judged, Release, Rules, claim, release,
 };
@@ -17,7 +18,6 @@ use serde_json::json;
 
 use super::body::{self, Desired};
 use super::{Contents, Known, Meta, Secrets, path};
-use crate::request::{self, Wanted};
 
 mod error;
 

@@ -11,10 +11,12 @@ use tracing::info;
 
 use crate::{args::Args, clock};
 
-/// A client and the namespace that it calls home.
+/// A client, what made it, and the namespace that it calls home.
 pub struct Cluster {
     /// The client.
     pub client: Client,
+    /// What made it, for clients that are somebody else on the same cluster.
+    pub config: Config,
     /// The pod's namespace, or the kubeconfig's.
     pub namespace: String,
 }
@@ -64,8 +66,8 @@ pub async fn cluster(args: &Args) -> Result<Cluster, Error> {
     };
     info!(server = %config.cluster_url, "connecting");
     let namespace = config.default_namespace.clone();
-    let client = Client::try_from(config).map_err(Error::Client)?;
-    Ok(Cluster { client, namespace })
+    let client = Client::try_from(config.clone()).map_err(Error::Client)?;
+    Ok(Cluster { client, config, namespace })
 }
 
 /// Serves the manifests below `directory` as the API of the daemon `owner`.

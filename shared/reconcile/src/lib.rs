@@ -30,6 +30,8 @@ pub mod metrics;
 pub mod phase;
 pub mod process;
 pub mod reconciler;
+pub mod request;
+pub mod secret;
 pub mod status;
 pub mod telemetry;
 pub mod watched;
@@ -39,5 +41,6 @@ pub use self::{
     driver::drive,
     error::{Class, Classify},
     reconciler::{Object, Reconciler, Report},
+    secret::Secret,
     watched::Watched,
 };

@@ -10,7 +10,7 @@ use std::{
 
 use axum::Router;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Client;
+use kube::{Client, Config};
 use serde_json::Value;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -43,6 +43,7 @@ const LOCAL_HOME: &str = "default";
 pub struct Process {
     args: Args,
     core: Core,
+    config: Option<Config>,
     home: String,
     identity: String,
     election: Option<String>,
@@ -121,7 +122,9 @@ impl Process {
         let Some(directory) = &args.local else {
             let cluster = connect::cluster(&args).await?;
             let election = args.leader_elect.then(|| lease_name(name, &args));
-            return Ok(Self::on(cluster.client, cluster.namespace, election, name, args));
+            let mut process = Self::on(cluster.client, cluster.namespace, election, name, args);
+            process.config = Some(cluster.config);
+            return Ok(process);
         };
         let server = connect::local(directory, &args, name, crds)?;
         // The store is locked by this process, which is all the election that a directory needs.
@@ -155,13 +158,30 @@ impl Process {
             concurrency: args.concurrent,
         };
         let (always, leading, router) = <_>::default();
-        let (local, decrypt) = (None, None);
-        Self { args, core, home, identity, election, always, leading, router, local, decrypt }
+        let (config, local, decrypt) = (None, None, None);
+        Self {
+            args,
+            core,
+            config,
+            home,
+            identity,
+            election,
+            always,
+            leading,
+            router,
+            local,
+            decrypt,
+        }
     }
 
     /// What the controllers of this process are given.
     pub fn core(&self) -> Core {
         self.core.clone()
+    }
+
+    /// What led to the cluster, for clients that are somebody else; nothing without a cluster.
+    pub fn config(&self) -> Option<&Config> {
+        self.config.as_ref()
     }
 
     /// The namespace of the process: the pod's, or the kubeconfig's.

@@ -185,10 +185,10 @@ const AUTOMATIONS: &[Row] = &[
     row("ImageUpdateAutomation", "absent",   "False/GitOperationFailed",         &["there is no repository at `GIT/absent.git`"],                                 "SOURCE, git: {COMMIT}"),
     row("ImageUpdateAutomation", "page",     "False/GitOperationFailed",         &["`http://LIAR/a.git` is not a Git repository"],                                "SOURCE, git: {COMMIT}"),
     row("ImageUpdateAutomation", "branch",   "False/GitOperationFailed",         &["branch `gone`", "GIT/REPO"],                                                   "SOURCE, git: {COMMIT, checkout: {ref: {branch: gone}}}"),
-    row("ImageUpdateAutomation", "keyless",  "False/SourceManagerFailed",        &["the Secret `NS/gone` of `spec.secretRef of the GitRepository` does not exist"],"SOURCE, git: {COMMIT}"),
-    row("ImageUpdateAutomation", "half",     "False/SourceManagerFailed",        &["the Secret `halved` has a `username` without a `password`", "add `password`"],"SOURCE, git: {COMMIT}"),
-    row("ImageUpdateAutomation", "file",     "False/SourceManagerFailed",        &["`spec.url` of the GitRepository is a file URL"],                              "SOURCE, git: {COMMIT}"),
-    row("ImageUpdateAutomation", "scheme",   "False/SourceManagerFailed",        &["`spec.url` of the GitRepository cannot be used", "`ssh` repositories are not supported; use `https`"],"SOURCE, git: {COMMIT}"),
+    row("ImageUpdateAutomation", "keyless",  "False/SourceManagerFailed",        &["the Secret `NS/gone` of `spec.secretRef of GitRepository NS/keyless` does not exist"],"SOURCE, git: {COMMIT}"),
+    row("ImageUpdateAutomation", "half",     "False/SourceManagerFailed",        &["the Secret `halved` has a `password` without a `username`", "add `username`"],"SOURCE, git: {COMMIT}"),
+    row("ImageUpdateAutomation", "file",     "False/SourceManagerFailed",        &["`spec.url of GitRepository NS/file` is a file URL"],                              "SOURCE, git: {COMMIT}"),
+    row("ImageUpdateAutomation", "scheme",   "False/SourceManagerFailed",        &["`spec.url of GitRepository NS/scheme` cannot be used", "`ssh` repositories are not supported; use `https`"],"SOURCE, git: {COMMIT}"),
     row("ImageUpdateAutomation", "orphan",   "False/SourceManagerFailed",        &["'NS/gone' does not exist", "`spec.sourceRef`"],                               "sourceRef: {name: gone}, git: {COMMIT}"),
     row("ImageUpdateAutomation", "gitless",  "False/InvalidSourceConfiguration", &["`spec.git` is required", "commit.author.email"],                              "sourceRef: {name: good}"),
     row("ImageUpdateAutomation", "signed",   "False/InvalidSourceConfiguration", &["`spec.git.commit.signingKey` is not supported"],                              "sourceRef: {name: good}, git: {commit: {author: {email: a@b.example}, signingKey: {secretRef: {name: key}}}}"),
@@ -230,7 +230,7 @@ async fn remotes(bed: Bed) -> Outcome {
     };
     let mut yaml = format!(
         "apiVersion: v1\nkind: Secret\nmetadata: {{name: wrong}}\nstringData: {{username: {}, password: a-wrong-one}}\n\
-         ---\napiVersion: v1\nkind: Secret\nmetadata: {{name: halved}}\nstringData: {{username: robot}}\n",
+         ---\napiVersion: v1\nkind: Secret\nmetadata: {{name: halved}}\nstringData: {{password: robot}}\n",
         GitHttp::USER,
     );
     for (name, spec) in SOURCES {

@@ -436,7 +436,7 @@ async fn missing(bed: Bed) -> Outcome {
 }
 
 async fn fails_or_missing_login(stage: &Stage) -> Outcome {
-    let words = ["Secret `login` of `spec.git.secretRef` does not exist", "create Secret `login`"];
+    let words = ["/login` of `spec.git.secretRef` does not exist", "create it in the namespace"];
     stage.told(SYNC, ("Ready", "False"), &words).await.map(drop)
 }
 

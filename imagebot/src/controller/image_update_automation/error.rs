@@ -5,10 +5,10 @@ use std::time::Duration;
 use imagebot_api::{duration, rule};
 use imagebot_core::message;
 use kube::core::ParseExpressionError;
-use reconcile::{Class, Classify};
+use reconcile::{Class, Classify, secret};
 use tokio::task::JoinError;
 
-use crate::{forge, git, secret};
+use crate::forge;
 
 /// Why nothing could be committed.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ pub enum Error {
     },
     /// The GitRepository does not lead to a remote.
     #[error("failed configuring source manager")]
-    Source(#[source] git::Error),
+    Source(#[source] source::Error),
     /// No branch is named anywhere.
     #[error(
         "push spec not provided, and cannot be inferred from .spec.git.checkout.ref or GitRepository .spec.ref"

@@ -8,14 +8,12 @@ use imagebot_api::{
 };
 use imagebot_core::proposal::{self, Decision, Left, Pull, State as PullState};
 use kube::ResourceExt as _;
+use reconcile::Secret;
 use repo::{Expect, Outcome, Push, SafeUrl};
 use tokio::task::spawn_blocking;
 
 use super::{Error, Found, ImageUpdateAutomations, Valid, edits::Edits, target::Target};
-use crate::{
-    forge::{Forge, Proposal, Proposed, PullRequest, Site, State, Token},
-    secret::Secret,
-};
+use crate::forge::{Forge, Proposal, Proposed, PullRequest, Site, State, Token};
 
 /// What is said when a pull request is closed.
 const SUPERSEDED: &str = "The branch that was read has all of this now, so there is nothing left to change. Closed by imagebot.";

@@ -5,9 +5,9 @@ use imagebot_api::{
     image_update_automation::{Git, PullRequest},
 };
 use repo::Reference;
+use source::Speaker;
 
 use super::{Error, look::Wanted};
-use crate::git;
 
 /// What is read and where the result goes.
 #[derive(Clone, Debug)]
@@ -33,13 +33,11 @@ pub(super) fn of(
 ) -> Result<Target, Error> {
     let checkout = git.checkout.as_ref().map(|checkout| &checkout.reference);
     let written = checkout.or(source.spec.reference.as_ref()).cloned().unwrap_or_default();
-    if written.semver.is_some() && written.commit.is_none() && written.name.is_none() {
-        return Err(Error::NotSupported {
-            field: "semver of the Git reference",
-            remedy: "name a branch, a tag, a reference or a commit",
-        });
-    }
-    let mut reference = git::reference(&written).map_err(Error::Source)?;
+    let field = || match checkout {
+        Some(_) => Speaker::Itself.field("checkout.ref"),
+        None => Speaker::of(source).field("ref"),
+    };
+    let mut reference = source::reference(&written, "master", field).map_err(Error::Source)?;
     let push = git.push.clone().unwrap_or_default();
     let read = branch_of(&reference);
     let (branch, base) = if let Some(request) = &git.pull_request {
@@ -110,7 +108,7 @@ pub(super) fn revision(reference: &Reference, id: repo::ObjectId) -> String {
 
 #[cfg(test)]
 mod tests {
-    use imagebot_api::{GitRepositorySpec, image_update_automation::GitReference};
+    use imagebot_api::{GitRepositorySpec, reference::GitReference};
 
     use super::*;
 

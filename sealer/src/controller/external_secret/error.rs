@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reconcile::request;
 use reconcile::{Class, Classify};
 use sealer_api::Violation;
 use sealer_core::store::plan;
 
 use crate::provider::{stores, vault};
-use crate::request;
 use crate::secrets::write;
 
 /// Why an ExternalSecret is not a Secret.

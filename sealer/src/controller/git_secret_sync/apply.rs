@@ -9,7 +9,7 @@ use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
 use sealer_core::claim::Rules;
 
 use super::files::{Cause, Failure, Wanted, Yield};
-use super::{Applied, Error, Outcome, is_entry, salt, source, status};
+use super::{Applied, Error, Outcome, is_entry, origin, salt, status};
 use crate::accounts::Accounts;
 use crate::controller::{Context, names, owner, owner_reference};
 use crate::secrets::owner::labels;
@@ -64,7 +64,7 @@ pub(super) async fn apply(
     for ((namespace, name), wanted) in wanted {
         writer.write(&namespace, &name, wanted).await;
     }
-    let read = source::secret_names(object).into_iter().map(str::to_owned);
+    let read = origin::secret_names(object).into_iter().map(str::to_owned);
     let watched = read.chain(std::mem::take(&mut writer.refused));
     context.secrets.refer(&owner(Kind::GitSecretSync, object), watched);
     writer.prune(gone).await;
@@ -175,7 +175,7 @@ impl Writer<'_> {
         namespace: &str,
         name: &str,
         before: Option<&InventoryEntry>,
-    ) -> Result<Option<Known>, crate::request::Error> {
+    ) -> Result<Option<Known>, reconcile::request::Error> {
         match self.secrets.known(namespace, name) {
             Some(known) => Ok(Some(Known::clone(&known))),
             None if before.is_some() || self.object.spec.conflict != Conflict::Fail => {

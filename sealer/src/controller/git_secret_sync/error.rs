@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reconcile::{Class, Classify};
+use reconcile::{Class, Classify, request};
 use sealer_api::Violation;
 use sealer_core::sops::age;
 
 use super::Applied;
 use super::files::{Cause, Failure};
-use crate::request;
 
 /// How many files a message names; the others are counted.
 const NAMED: usize = 3;
@@ -20,16 +19,15 @@ pub(super) enum Error {
     /// The object breaks its own rules.
     #[error("{}", list(.0))]
     Invalid(Vec<Violation>),
-    /// The repository is not the one that may be read.
-    #[error("`{field}` {problem}")]
-    Source {
-        /// The field to change.
-        field: &'static str,
-        /// What is wrong with it.
-        problem: String,
-        /// Who can help.
-        class: Class,
+    /// There is no such GitRepository.
+    #[error("the GitRepository `{name}` of `spec.sourceRef` does not exist")]
+    NoSource {
+        /// Its name.
+        name: String,
     },
+    /// What is said about the repository does not lead to it.
+    #[error(transparent)]
+    Source(#[from] source::Error),
     /// The repository could not be read.
     #[error("could not read the Git repository")]
     Git(#[from] repo::Error),
@@ -108,7 +106,8 @@ impl Classify for Error {
     fn class(&self) -> Class {
         match self {
             Self::Invalid(_) => Class::Stalled,
-            Self::Source { class, .. } => *class,
+            Self::NoSource { .. } => Class::Waiting,
+            Self::Source(error) => error.class(),
             Self::Git(error) => match error.class() {
                 repo::Class::Transient => Class::Transient,
                 repo::Class::Waiting => Class::Waiting,
@@ -129,9 +128,8 @@ impl Classify for Error {
     fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "InvalidSpec",
-            Self::Source { .. } | Self::Git(_) | Self::Interrupted | Self::Read { .. } => {
-                "SourceFailed"
-            }
+            Self::NoSource { .. } | Self::Source(_) => "SourceFailed",
+            Self::Git(_) | Self::Interrupted | Self::Read { .. } => "SourceFailed",
             Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => "KeysUnusable",
             Self::Account { .. } => "AccountFailed",
             Self::Files { failures, .. } => {
@@ -151,6 +149,8 @@ impl Classify for Error {
 
     fn remedy(&self) -> Option<String> {
         match self {
+            Self::NoSource { .. } => Some("create it, or use `spec.git`".to_owned()),
+            Self::Source(error) => error.remedy(),
             Self::Missing { name, .. } => {
                 Some(format!("create Secret `{name}` in the GitSecretSync's namespace"))
             }

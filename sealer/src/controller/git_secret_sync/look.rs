@@ -7,7 +7,7 @@ use repo::{Cache, ObjectId, Tree};
 
 use super::files::{Content, File, Memory};
 use super::glob::Glob;
-use super::source::Source;
+use super::origin::Source;
 use super::{Error, Salt};
 
 /// Everything that a look needs. It blocks, so it takes a thread of its own.

@@ -323,7 +323,7 @@ async fn what_cannot_be_read_is_told_and_awaited() {
     let cases = [
         (json!({"git": {"url": repository.url, "ref": {"branch": "none"}}}),       "branch `none` does not exist"),
         (json!({"git": {"url": "ftp://example.com/x"}}),                           "`ftp` repositories are not supported"),
-        (json!({"git": {"url": repository.url, "secretRef": {"name": "none"}}}),   "Secret `none` of `spec.git.secretRef` does not exist"),
+        (json!({"git": {"url": repository.url, "secretRef": {"name": "none"}}}),   "the Secret `default/none` of `spec.git.secretRef` does not exist"),
         (json!({"git": {"url": repository.url, "ref": {"semver": "1.x"}}}),        "`spec.git.ref` has a `semver` range"),
         (json!({"serviceAccountName": "writer"}),                                  "could not act as ServiceAccount `writer`"),
     ];

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::{error, fmt, iter};
 
+use reconcile::request;
 use reconcile::{Class, Classify};
 use sealer_api::Violation;
 use sealer_core::sealed::keyring;
 
 use super::render;
-use crate::request;
 use crate::secrets::write;
 
 /// Unsealing failed; upstream's word.

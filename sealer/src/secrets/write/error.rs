@@ -2,10 +2,9 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reconcile::Class;
+use reconcile::request;
 use sealer_core::claim::Refusal;
 use sealer_core::plaintext::Plaintext;
-
-use crate::request;
 
 /// Why a Secret could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,10 @@
 
 use http::{Method, Request, header};
 use kube::Client;
-use reconcile::Class;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
+
+use crate::error::Class;
 
 /// Asks for the metadata of what a request answers, and for the whole where that is not known.
 const METADATA_ONLY: &str =

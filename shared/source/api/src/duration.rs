@@ -24,40 +24,46 @@ pub struct Invalid(pub String);
 impl Duration {
     /// The length, exact to the nanosecond.
     pub fn parse(&self) -> Result<std::time::Duration, Invalid> {
-        let invalid = || Invalid(self.0.clone());
-        let mut rest = self.0.as_str();
-        let mut seconds = 0.0_f64;
-        if rest.is_empty() {
-            return Err(invalid());
-        }
-        while !rest.is_empty() {
-            let digits =
-                rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(invalid)?;
-            let (number, tail) = rest.split_at(digits);
-            let (unit, tail) = unit(tail).ok_or_else(invalid)?;
-            seconds += decimal(number).ok_or_else(invalid)? * unit;
-            rest = tail;
-        }
-        std::time::Duration::try_from_secs_f64(seconds).map_err(|_| invalid())
+        parse(&self.0).ok_or_else(|| Invalid(self.0.clone()))
     }
 }
 
-/// The unit that `text` begins with, in seconds, and what follows it.
-fn unit(text: &str) -> Option<(f64, &str)> {
-    // `ms` before `m`, or a millisecond would be a minute and a stray `s`.
-    [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)]
-        .into_iter()
-        .find_map(|(unit, seconds)| Some((seconds, text.strip_prefix(unit)?)))
+/// Reads a duration as Go does, if it is not negative; `None` if it is not one.
+///
+/// The units are `ns`, `us`, `µs`, `ms`, `s`, `m` and `h`; a bare `0` needs none.
+pub fn parse(text: &str) -> Option<std::time::Duration> {
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if rest == "0" {
+        return Some(std::time::Duration::ZERO);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = std::time::Duration::ZERO;
+    while !rest.is_empty() {
+        let (number, after) = split(rest, |c| c.is_ascii_digit() || c == '.');
+        let (unit, next) = split(after, |c| !c.is_ascii_digit() && c != '.');
+        total = total.checked_add(scale(number, unit)?)?;
+        rest = next;
+    }
+    Some(total)
 }
 
-/// Digits, or digits, one point and digits.
-fn decimal(number: &str) -> Option<f64> {
-    let whole = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let written = match number.split_once('.') {
-        Some((units, fraction)) => whole(units) && whole(fraction),
-        None => whole(number),
+fn split(text: &str, wanted: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !wanted(c)).unwrap_or(text.len()))
+}
+
+fn scale(number: &str, unit: &str) -> Option<std::time::Duration> {
+    let seconds = match unit {
+        "ns" => 1e-9,
+        "us" | "µs" | "μs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
     };
-    written.then(|| number.parse().ok()).flatten()
+    std::time::Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
 impl From<&str> for Duration {
@@ -85,24 +91,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_the_sum_of_its_units() {
+    fn a_duration_reads_as_go_reads_it() {
         #[rustfmt::skip]
         let cases = [
             // written      milliseconds
             ("1m0s",        Some(60_000)),
             ("1h30m",       Some(5_400_000)),
+            ("1h0m0s",      Some(3_600_000)),
+            ("1.5h",        Some(5_400_000)),
             ("500ms",       Some(500)),
             ("1.5s",        Some(1_500)),
+            (".5s",         Some(500)),
+            ("1.s",         Some(1_000)),
             ("1m1ms",       Some(60_001)),
+            ("2000us",      Some(2)),
+            ("+90s",        Some(90_000)),
             ("0s",          Some(0)),
+            ("0",           Some(0)),
             ("",            None),
             ("10",          None),
             ("m",           None),
+            (".s",          None),
             ("1d",          None),
             ("-1s",         None),
-            (".5s",         None),
-            ("1.s",         None),
+            ("1 h",         None),
             ("1s ",         None),
+            ("1.2.3s",      None),
             ("999999999999999999999h", None),
         ];
         for (written, milliseconds) in cases {
