@@ -191,26 +191,12 @@ fn automations(
     leading.add("ImageUpdateAutomation", async move {
         policies.ready().await;
         // Without source-controller's CRD the list never comes; each automation then says so.
-        if tokio::time::timeout(SOURCES_WAIT, known(&sources)).await.is_err() {
+        if tokio::time::timeout(SOURCES_WAIT, sources.told()).await.is_err() {
             warn!("the list of GitRepositories is late");
         }
         drive_automations.await;
     });
     Ok(())
-}
-
-/// Waits until the list of Git repositories is there, or it is known why it is not.
-async fn known(sources: &Watched<GitRepository>) {
-    const LOOK: Duration = Duration::from_millis(50);
-    let problem = async {
-        while sources.problem().is_none() {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    tokio::select! {
-        () = sources.ready() => {}
-        () = problem => {}
-    }
 }
 
 #[cfg(test)]

@@ -149,6 +149,14 @@ impl Secrets {
         self.state().refer(owner, places);
     }
 
+    /// The same, for `names` besides those that wake `owner` already.
+    pub fn refer_also<N: AsRef<str>>(&self, owner: &Owner, names: impl IntoIterator<Item = N>) {
+        let mut state = self.state();
+        let mut places = state.read.get(owner).cloned().unwrap_or_default();
+        places.extend(names.into_iter().map(|name| place(&owner.namespace, name.as_ref())));
+        state.refer(owner, places);
+    }
+
     /// The objects of the kind `K` that should look at their Secrets again. The last caller is told.
     pub fn wakes<K: Object>(
         &self,

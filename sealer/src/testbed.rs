@@ -67,7 +67,7 @@ impl Bed {
             directory: None,
             state: dir.path().join("state"),
             owner: "sealer".to_owned(),
-            crds: sealer_api::crds(),
+            crds: crate::local::kinds(),
             clock: now,
         })
         .unwrap();
@@ -125,8 +125,14 @@ impl Bed {
 
     /// Requests since this was last asked that were not lists or watches.
     pub(crate) fn effects(&self) -> Vec<(Method, String)> {
-        let plural =
-            ["secrets", "sealedsecrets", "gitsecretsyncs", "secretstores", "externalsecrets"];
+        let plural = [
+            "secrets",
+            "sealedsecrets",
+            "gitsecretsyncs",
+            "gitrepositories",
+            "secretstores",
+            "externalsecrets",
+        ];
         self.requests(|method, path| {
             *method != Method::GET
                 || !plural.iter().any(|plural| path.ends_with(&format!("/{plural}")))

@@ -1,11 +1,9 @@
 //! Which objects must be looked at because another one changed.
 
-use std::{collections::HashMap, future};
-
 use futures::{Stream, StreamExt as _, stream};
 use imagebot_api::{GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation};
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
-use reconcile::{Object, Watched, watched::Change};
+use reconcile::{Object, Watched};
 
 use super::image_repository::Scanned;
 
@@ -15,7 +13,7 @@ pub fn policies(
     repositories: &Watched<ImageRepository>,
     scanned: impl Stream<Item = Scanned> + Send + 'static,
 ) -> impl Stream<Item = ObjectRef<ImagePolicy>> + Send + 'static {
-    let changed = news(repositories, |repository| {
+    let changed = repositories.news(|repository| {
         let status = repository.status.as_ref();
         let ready = status.and_then(|status| {
             status.conditions.iter().find(|it| it.type_ == "Ready").map(|it| it.status.clone())
@@ -47,7 +45,7 @@ pub fn automations(
     sources: &Watched<GitRepository>,
 ) -> impl Stream<Item = ObjectRef<ImageUpdateAutomation>> + Send + 'static {
     let all = automations.clone();
-    let picked = news(policies, |policy| {
+    let picked = policies.news(|policy| {
         let status = policy.status.as_ref();
         let latest = status.and_then(|status| status.latest_ref.clone());
         (latest, policy.metadata.labels.clone(), status.is_some_and(|it| !it.conditions.is_empty()))
@@ -56,7 +54,7 @@ pub fn automations(
         let namespace = change.object().namespace();
         stream::iter(named(&all, |automation| automation.namespace() == namespace))
     });
-    let moved = news(sources, |source| source.metadata.generation);
+    let moved = sources.news(|source| source.metadata.generation);
     let moved = moved.flat_map(move |change| {
         let source = change.object();
         let (namespace, name) = (source.namespace(), source.name_any());
@@ -72,29 +70,4 @@ pub fn automations(
 fn named<K: Object>(watched: &Watched<K>, wanted: impl Fn(&K) -> bool) -> Vec<ObjectRef<K>> {
     let all = watched.all();
     all.iter().filter(|it| wanted(it)).map(|it| ObjectRef::from_obj(it.as_ref())).collect()
-}
-
-/// The changes of objects of which `view` changed, and their deletions.
-fn news<K: Object, V: PartialEq + Send + 'static>(
-    watched: &Watched<K>,
-    view: impl Fn(&K) -> V + Send + 'static,
-) -> impl Stream<Item = Change<K>> + Send + 'static {
-    let mut seen: HashMap<ObjectRef<K>, V> = HashMap::new();
-    watched.changes().filter_map(move |change| {
-        let reference = ObjectRef::from_obj(change.object().as_ref());
-        let is_news = match &change {
-            Change::Applied(object) => {
-                let now = view(object);
-                seen.get(&reference) != Some(&now) && {
-                    seen.insert(reference, now);
-                    true
-                }
-            }
-            Change::Deleted(_) => {
-                seen.remove(&reference);
-                true
-            }
-        };
-        future::ready(is_news.then_some(change))
-    })
 }

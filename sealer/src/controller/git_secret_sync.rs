@@ -13,13 +13,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::stream;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use reconcile::phase::{is_due, until_due};
 use reconcile::{Classify, Reconciler, Report, Tasks, Watched, drive, event::Event};
 use repo::{Cache, ObjectId};
 use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
-use sealer_api::{GitSecretSync, duration};
+use sealer_api::{GitRepository, GitSecretSync, duration};
 use sealer_core::sops::age::Identities;
 use source::Sources;
 
@@ -44,6 +45,7 @@ use self::files::{File, Memory, Opener, Yield};
 use self::glob::Glob;
 use self::look::Look;
 use self::object::Destination;
+use self::origin::Said;
 
 /// What the controller needs besides the [`Context`].
 pub struct Git {
@@ -58,11 +60,14 @@ pub struct Git {
 /// Adds the controller to `tasks`.
 pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
     let objects: Watched<GitSecretSync> = context.core.watch(tasks);
-    let wakes = context.secrets.wakes(Kind::GitSecretSync);
+    let referring = origin::is_referred_to(objects.clone());
+    let repositories = context.core.watch_referents_once(referring, tasks);
+    let moved = origin::wakes(objects.clone(), &repositories);
+    let wakes = stream::select(context.secrets.wakes(Kind::GitSecretSync), moved);
     let (core, secrets) = (context.core.clone(), context.secrets.clone());
     let sources = Sources::new(core.clone(), git.local);
     let (context, memories) = (context.clone(), Mutex::default());
-    let reconciler = Arc::new(Syncer { context, git, sources, memories });
+    let reconciler = Arc::new(Syncer { context, git, sources, repositories, memories });
     tasks.add("gitsecretsync", async move {
         secrets.ready().await;
         drive(core, reconciler, objects, wakes).await;
@@ -73,6 +78,8 @@ struct Syncer {
     context: Context,
     git: Git,
     sources: Sources,
+    /// Every GitRepository, watched once somebody refers to one.
+    repositories: Watched<GitRepository>,
     memories: Mutex<HashMap<(String, String), Seen>>,
 }
 
@@ -137,6 +144,8 @@ struct Seen {
     memory: Arc<Memory>,
     /// When its repository was last looked at, or else when the object was first seen.
     looked: Timestamp,
+    /// What its GitRepository said then.
+    said: Option<Said>,
 }
 
 impl Reconciler for Syncer {
@@ -175,11 +184,14 @@ impl Reconciler for Syncer {
     }
 
     async fn observe(&self, object: &GitSecretSync, valid: &Valid) -> Result<Observed, Error> {
-        let read = origin::secret_names(object);
+        let repository = self.referred(object).await;
+        let read = origin::secret_names(object, repository.as_deref());
         self.context.secrets.refer(&owner(Kind::GitSecretSync, object), read);
-        let Some(memory) = self.memory(object) else { return Ok(Observed::Settled) };
+        let said = repository.as_deref().map(Said::of);
+        let Some(memory) = self.memory(object, said) else { return Ok(Observed::Settled) };
         let identities = origin::identities(&self.context, object).await?;
-        let source = origin::of(&self.context, &self.sources, object).await?;
+        let problem = self.repositories.problem();
+        let source = origin::of(&self.sources, object, repository.as_deref(), problem).await?;
         let Some(source) = source else { return Ok(Observed::Settled) };
         let mut keys = identities.recipients();
         keys.sort_unstable();
@@ -266,22 +278,34 @@ impl Reconciler for Syncer {
 
 impl Syncer {
     /// What is remembered of the object, or nothing when it is not due and everything is as its
-    /// status says: then there is nothing to look at, whoever woke it.
-    fn memory(&self, object: &GitSecretSync) -> Option<Arc<Memory>> {
+    /// status and its GitRepository say: then there is nothing to look at, whoever woke it.
+    fn memory(&self, object: &GitSecretSync, said: Option<Said>) -> Option<Arc<Memory>> {
         let now = self.context.core.clock.now();
         let mut memories = self.memories();
-        let seen = memories
-            .entry(names(object))
-            .or_insert_with(|| Seen { memory: Arc::default(), looked: now });
+        let seen = memories.entry(names(object)).or_insert_with(|| Seen {
+            memory: Arc::default(),
+            looked: now,
+            // After a restart there is news when another commit was fetched meanwhile.
+            said: said.clone().filter(|said| said.is_known_to(object)),
+        });
+        let moved = seen.said != said;
         let interval = duration::parse(&object.spec.interval);
         let uid = object.uid().unwrap_or_default();
         let due = interval.is_none_or(|interval| is_due(&uid, interval, Some(seen.looked), now));
-        let settled = !due && status::is_current(object) && self.is_intact(object, &seen.memory);
+        let settled =
+            !due && !moved && status::is_current(object) && self.is_intact(object, &seen.memory);
         if settled {
             return None;
         }
-        seen.looked = now;
+        (seen.looked, seen.said) = (now, said);
         Some(Arc::clone(&seen.memory))
+    }
+
+    /// The GitRepository that `object` refers to, once it is known which there are.
+    async fn referred(&self, object: &GitSecretSync) -> Option<Arc<GitRepository>> {
+        let source = object.spec.source_ref.as_ref()?;
+        self.repositories.told().await;
+        self.repositories.get(object.namespace().as_deref(), &source.name)
     }
 
     /// Whether every Secret of the inventory is as it was written.

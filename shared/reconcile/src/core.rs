@@ -66,6 +66,17 @@ impl Core {
         Watched::new(self.client.clone(), &self.scope.unlabelled(), tasks)
     }
 
+    /// The same, as soon as `wanted` says that somebody refers to one: nobody is asked for a kind that
+    /// the cluster may not serve and no object needs.
+    pub fn watch_referents_once<K: Object>(
+        &self,
+        wanted: impl Future<Output = ()> + Send + 'static,
+        tasks: &mut Tasks,
+    ) -> Watched<K> {
+        let scope = self.scope.unlabelled();
+        Watched::once(wanted, scope.api(self.client.clone()), scope.watch_config(), tasks)
+    }
+
     /// The API of `K` in one namespace.
     pub fn namespaced<K: Object>(&self, namespace: &str) -> Api<K> {
         K::api(self.client.clone(), Some(namespace))

@@ -48,7 +48,7 @@ pub enum Error {
         /// Its name.
         name: String,
         /// Why.
-        source: request::Error,
+        source: Box<request::Error>,
     },
     /// It lacks a key.
     #[error("the Secret `{name}` has no key `{key}`")]
@@ -105,7 +105,7 @@ impl Secret {
                 Ok(Self { name, kind: type_, data: data.unwrap_or_default() })
             }
             Err(error) if error.is_not_found() => Err(Error::Missing { field, namespace, name }),
-            Err(source) => Err(Error::Unread { field, namespace, name, source }),
+            Err(source) => Err(Error::Unread { field, namespace, name, source: Box::new(source) }),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A slow reader holds nobody up: one that falls behind is told to look at everything again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{collections::HashMap, future, sync::Arc};
 
 use futures::{Stream, StreamExt, stream};
 use kube::{
@@ -46,7 +46,7 @@ impl<K: Object> Change<K> {
 pub struct Watched<K: Object> {
     store: Store<K>,
     news: broadcast::Sender<Change<K>>,
-    problem: Arc<Mutex<Option<String>>>,
+    problem: watch::Sender<Option<String>>,
     /// Whether the first list is complete. The store knows too, but wakes only the last who asked.
     listed: watch::Sender<bool>,
 }
@@ -59,12 +59,25 @@ impl<K: Object> Watched<K> {
 
     /// Watches what `api` and `config` select.
     pub fn over(api: Api<K>, config: watcher::Config, tasks: &mut Tasks) -> Self {
+        Self::once(future::ready(()), api, config, tasks)
+    }
+
+    /// Watches what `api` and `config` select, as soon as `wanted` says that somebody needs it.
+    pub fn once(
+        wanted: impl Future<Output = ()> + Send + 'static,
+        api: Api<K>,
+        config: watcher::Config,
+        tasks: &mut Tasks,
+    ) -> Self {
         let (store, writer) = reflector::store();
         let (news, _) = broadcast::channel(NEWS_KEPT);
-        let watched =
-            Self { store, news, problem: Arc::default(), listed: watch::Sender::new(false) };
-        let name = format!("watch of {}", K::plural(&()));
-        tasks.add(name, watched.clone().follow(api, config, writer));
+        let (problem, listed) = (watch::Sender::default(), watch::Sender::default());
+        let watched = Self { store, news, problem, listed };
+        let (name, following) = (format!("watch of {}", K::plural(&())), watched.clone());
+        tasks.add(name, async move {
+            wanted.await;
+            following.follow(api, config, writer).await;
+        });
         watched
     }
 
@@ -118,7 +131,7 @@ impl<K: Object> Watched<K> {
     }
 
     fn note(&self, problem: Option<String>) {
-        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+        self.problem.send_replace(problem);
     }
 
     /// The object of that name, as last seen.
@@ -139,14 +152,50 @@ impl<K: Object> Watched<K> {
         let _ = self.listed.subscribe().wait_for(|listed| *listed).await;
     }
 
+    /// Waits until the first list is complete, or it is known why it is not.
+    pub async fn told(&self) {
+        let (mut listed, mut problem) = (self.listed.subscribe(), self.problem.subscribe());
+        // The senders are ours, so they cannot be gone.
+        tokio::select! {
+            _ = listed.wait_for(|listed| *listed) => {}
+            _ = problem.wait_for(Option::is_some) => {}
+        }
+    }
+
     /// Why the watch is not working at present, e.g. because the cluster does not serve the kind.
     pub fn problem(&self) -> Option<String> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.problem.borrow().clone()
     }
 
     /// The objects in memory, for the driver.
     pub(crate) fn store(&self) -> Store<K> {
         self.store.clone()
+    }
+
+    /// The changes of objects of which `view` changed, and the deletions, beginning with the objects
+    /// that are there.
+    pub fn news<V: PartialEq + Send + 'static>(
+        &self,
+        view: impl Fn(&K) -> V + Send + 'static,
+    ) -> impl Stream<Item = Change<K>> + Send + 'static {
+        let mut seen: HashMap<ObjectRef<K>, V> = HashMap::new();
+        self.changes().filter_map(move |change| {
+            let reference = ObjectRef::from_obj(change.object().as_ref());
+            let is_news = match &change {
+                Change::Applied(object) => {
+                    let now = view(object);
+                    seen.get(&reference) != Some(&now) && {
+                        seen.insert(reference, now);
+                        true
+                    }
+                }
+                Change::Deleted(_) => {
+                    seen.remove(&reference);
+                    true
+                }
+            };
+            future::ready(is_news.then_some(change))
+        })
     }
 
     /// Every change from now on, beginning with the objects that are there.

@@ -14,7 +14,7 @@ pub enum Error {
         /// The field.
         field: Field,
         /// Why.
-        source: repo::Error,
+        source: Box<repo::Error>,
     },
     /// The address is a directory of the machine that the daemon runs on.
     #[error("`{field}` is a file URL, which only `--local` may use")]
@@ -65,7 +65,7 @@ pub enum Error {
         /// The field that names it.
         field: Field,
         /// Why.
-        source: repo::Error,
+        source: Box<repo::Error>,
     },
     /// The commit is not one.
     #[error("`{field}` has the commit `{commit}`, which is no full id")]

@@ -42,8 +42,8 @@ impl Sources {
     /// The remote that `origin` describes.
     pub async fn remote(&self, origin: &Origin<'_>) -> Result<Remote, Error> {
         let field = || origin.field("url");
-        let mut remote =
-            Remote::parse(origin.url).map_err(|source| Error::Url { field: field(), source })?;
+        let wrong = |source| Error::Url { field: field(), source: Box::new(source) };
+        let mut remote = Remote::parse(origin.url).map_err(wrong)?;
         if remote.url.as_str().starts_with("file:") && !self.local {
             return Err(Error::File { field: field() });
         }

@@ -51,7 +51,8 @@ pub(crate) fn proxy(secret: &Secret, field: &Field) -> Result<Proxy, Error> {
         (None, _) => Credentials::None,
     };
     let (name, field) = (secret.name().to_owned(), field.clone());
-    Proxy::new(address, credentials).map_err(|source| Error::Proxy { name, field, source })
+    let wrong = |source| Error::Proxy { name, field, source: Box::new(source) };
+    Proxy::new(address, credentials).map_err(wrong)
 }
 
 fn half(secret: &Secret, has: &'static str, lacks: &'static str) -> Error {

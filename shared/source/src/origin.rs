@@ -44,8 +44,8 @@ pub enum Speaker {
 /// A field of the object that speaks, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    speaker: Speaker,
-    name: &'static str,
+    text: Box<str>,
+    class: Class,
 }
 
 impl<'a> Origin<'a> {
@@ -100,27 +100,26 @@ impl Speaker {
 
     /// The field of that name, for messages.
     pub fn field(&self, name: &'static str) -> Field {
-        Field { speaker: self.clone(), name }
+        // Another object's watch wakes us; our own is its author's to correct.
+        let (text, class) = match self {
+            Self::Itself => (format!("spec.git.{name}"), Class::Stalled),
+            Self::GitRepository { namespace, name: object } => {
+                (format!("spec.{name} of GitRepository {namespace}/{object}"), Class::Waiting)
+            }
+        };
+        Field { text: text.into(), class }
     }
 }
 
 impl Field {
-    /// Who can correct the field. Another object's watch wakes us; our own is its author's.
+    /// Who can correct the field.
     pub fn class(&self) -> Class {
-        match self.speaker {
-            Speaker::Itself => Class::Stalled,
-            Speaker::GitRepository { .. } => Class::Waiting,
-        }
+        self.class
     }
 }
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.speaker {
-            Speaker::Itself => write!(f, "spec.git.{}", self.name),
-            Speaker::GitRepository { namespace, name } => {
-                write!(f, "spec.{} of GitRepository {namespace}/{name}", self.name)
-            }
-        }
+        f.write_str(&self.text)
     }
 }

@@ -359,9 +359,13 @@ async fn referred(bed: Bed) -> Outcome {
         },
     });
     stage.put(&source).await?;
-    scene.look().await?;
     stage.holds("db", &[("key", "one")]).await?;
     scene.ready(&[]).await?;
+    // Whoever asks the GitRepository asks its readers, long before their interval.
+    scene.commit("db", "two")?;
+    let asked = json!({"metadata": {"annotations": {REQUESTED_AT: "now"}}});
+    stage.patch("GitRepository", "flux", &asked).await?;
+    stage.holds("db", &[("key", "two")]).await?;
     let asked = stage.asked().await?;
     let wrote = asked.iter().any(|it| it.resource.starts_with("gitrepositories") && it.writes());
     assert!(!wrote, "{asked:?}");

@@ -9,7 +9,7 @@ use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
 use sealer_core::claim::Rules;
 
 use super::files::{Cause, Failure, Wanted, Yield};
-use super::{Applied, Error, Outcome, is_entry, origin, salt, status};
+use super::{Applied, Error, Outcome, is_entry, salt, status};
 use crate::accounts::Accounts;
 use crate::controller::{Context, names, owner, owner_reference};
 use crate::secrets::owner::labels;
@@ -64,9 +64,8 @@ pub(super) async fn apply(
     for ((namespace, name), wanted) in wanted {
         writer.write(&namespace, &name, wanted).await;
     }
-    let read = origin::secret_names(object).into_iter().map(str::to_owned);
-    let watched = read.chain(std::mem::take(&mut writer.refused));
-    context.secrets.refer(&owner(Kind::GitSecretSync, object), watched);
+    let refused = std::mem::take(&mut writer.refused);
+    context.secrets.refer_also(&owner(Kind::GitSecretSync, object), refused);
     writer.prune(gone).await;
     writer.finish()
 }

@@ -19,6 +19,12 @@ pub(super) enum Error {
     /// The object breaks its own rules.
     #[error("{}", list(.0))]
     Invalid(Vec<Violation>),
+    /// The cluster does not know the kind.
+    #[error("GitRepositories (source.toolkit.fluxcd.io/v1) cannot be read: {problem}")]
+    NoKind {
+        /// What the watch says.
+        problem: String,
+    },
     /// There is no such GitRepository.
     #[error("the GitRepository `{name}` of `spec.sourceRef` does not exist")]
     NoSource {
@@ -106,7 +112,7 @@ impl Classify for Error {
     fn class(&self) -> Class {
         match self {
             Self::Invalid(_) => Class::Stalled,
-            Self::NoSource { .. } => Class::Waiting,
+            Self::NoKind { .. } | Self::NoSource { .. } => Class::Waiting,
             Self::Source(error) => error.class(),
             Self::Git(error) => match error.class() {
                 repo::Class::Transient => Class::Transient,
@@ -128,7 +134,8 @@ impl Classify for Error {
     fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "InvalidSpec",
-            Self::NoSource { .. } | Self::Source(_) => "SourceFailed",
+            Self::NoKind { .. } | Self::NoSource { .. } => "SourceFailed",
+            Self::Source(_) => "SourceFailed",
             Self::Git(_) | Self::Interrupted | Self::Read { .. } => "SourceFailed",
             Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => "KeysUnusable",
             Self::Account { .. } => "AccountFailed",
@@ -149,6 +156,10 @@ impl Classify for Error {
 
     fn remedy(&self) -> Option<String> {
         match self {
+            Self::NoKind { .. } => Some(
+                "install the definition of GitRepository, which comes with Flux's source-controller, or use `spec.git`"
+                    .to_owned(),
+            ),
             Self::NoSource { .. } => Some("create it, or use `spec.git`".to_owned()),
             Self::Source(error) => error.remedy(),
             Self::Missing { name, .. } => {

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::{Stream, StreamExt as _, stream};
 use kube::ResourceExt as _;
-use reconcile::request;
+use kube::runtime::reflector::ObjectRef;
+use reconcile::Watched;
 use repo::{Reference, Remote};
-use sealer_api::git_secret_sync::SourceReference;
 use sealer_api::{GitRepository, GitSecretSync, duration};
 use sealer_core::plaintext::Plaintext;
 use sealer_core::sops::age::Identities;
 use source::{Origin, Sources};
 use source_api::LocalReference;
 
-use super::Error;
+use super::{Error, status};
 use crate::controller::Context;
 
 /// What a key Secret's entries with age identities end in.
@@ -27,34 +28,101 @@ pub(super) struct Source {
     pub(super) reference: Reference,
 }
 
-/// The names of the Secrets that `object` reads, as far as it names them itself.
-pub(super) fn secret_names(object: &GitSecretSync) -> Vec<&str> {
-    let git = object.spec.git.as_ref().and_then(|git| git.secret_ref.as_ref());
-    let keys = object.spec.decryption.secret_ref.as_ref();
-    [git, keys].into_iter().flatten().map(|reference| reference.name.as_str()).collect()
+/// What a GitRepository says that is news to those who read the repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    uid: Option<String>,
+    generation: Option<i64>,
+    requested: Option<String>,
+    revision: Option<String>,
 }
 
-/// Where the files of `object` are; `None` while the GitRepository is suspended.
+impl Said {
+    pub(super) fn of(repository: &GitRepository) -> Self {
+        let artifact = repository.status.as_ref().and_then(|status| status.artifact.as_ref());
+        Self {
+            uid: repository.uid(),
+            generation: repository.metadata.generation,
+            requested: repository.annotations().get(status::REQUESTED).cloned(),
+            revision: artifact.and_then(|artifact| artifact.revision.clone()),
+        }
+    }
+
+    /// Whether source-controller has nothing newer than what `object` was last made of.
+    pub(super) fn is_known_to(&self, object: &GitSecretSync) -> bool {
+        let commit = |revision: &str| revision.rsplit(':').next().map(str::to_owned);
+        let status = object.status.as_ref();
+        let looked = status.and_then(|status| status.last_attempted_revision.as_deref());
+        self.revision.is_none()
+            || self.revision.as_deref().and_then(commit) == looked.and_then(commit)
+    }
+}
+
+/// Waits until one of `objects` refers to a GitRepository.
+pub(super) async fn is_referred_to(objects: Watched<GitSecretSync>) {
+    let mut changes = std::pin::pin!(objects.changes());
+    while let Some(change) = changes.next().await {
+        if change.object().spec.source_ref.is_some() {
+            return;
+        }
+    }
+}
+
+/// The objects whose GitRepository says something else.
+pub(super) fn wakes(
+    objects: Watched<GitSecretSync>,
+    repositories: &Watched<GitRepository>,
+) -> impl Stream<Item = ObjectRef<GitSecretSync>> + Send + 'static {
+    repositories.news(Said::of).flat_map(move |change| {
+        let repository = change.object();
+        let (namespace, name) = (repository.namespace(), repository.name_any());
+        let mut all = objects.all();
+        all.retain(|object| {
+            let source = object.spec.source_ref.as_ref();
+            object.namespace() == namespace && source.is_some_and(|source| source.name == name)
+        });
+        stream::iter(all.into_iter().map(|object| ObjectRef::from_obj(object.as_ref())))
+    })
+}
+
+/// The names of the Secrets that `object` reads, with those that `repository` names.
+pub(super) fn secret_names(
+    object: &GitSecretSync,
+    repository: Option<&GitRepository>,
+) -> Vec<String> {
+    let git = object.spec.git.as_ref().and_then(|git| git.secret_ref.as_ref());
+    let keys = object.spec.decryption.secret_ref.as_ref();
+    let own = [git, keys].into_iter().flatten().map(|reference| reference.name.clone());
+    let theirs = repository.map(Origin::of);
+    let theirs = theirs.iter().flat_map(Origin::secret_names).map(str::to_owned);
+    own.chain(theirs).collect()
+}
+
+/// Where the files of `object` are; `None` while the GitRepository is suspended. `problem` is why no
+/// GitRepository is known, if so.
 pub(super) async fn of(
-    context: &Context,
     sources: &Sources,
     object: &GitSecretSync,
+    repository: Option<&GitRepository>,
+    problem: Option<String>,
 ) -> Result<Option<Source>, Error> {
     let namespace = object.namespace().unwrap_or_default();
     let spec = &object.spec;
-    let repository = match (&spec.git, &spec.source_ref) {
-        (None, Some(source)) => Some(repository(context, &namespace, source).await?),
-        _ => None,
-    };
-    let (origin, reference, fallback) = match (&repository, &spec.git) {
-        (Some(repository), _) if repository.spec.suspend == Some(true) => return Ok(None),
-        (Some(repository), _) => (Origin::of(repository), &repository.spec.reference, "master"),
-        (None, Some(git)) => {
+    let (origin, reference, fallback) = match (repository, &spec.git, &spec.source_ref) {
+        (_, Some(git), _) => {
             let origin = Origin::inline(&namespace, &git.url, git.secret_ref.as_ref());
             (origin, &git.reference, "main")
         }
+        (Some(repository), _, _) if repository.spec.suspend == Some(true) => return Ok(None),
+        (Some(repository), _, _) => (Origin::of(repository), &repository.spec.reference, "master"),
+        (None, None, Some(source)) => {
+            return Err(match problem {
+                Some(problem) => Error::NoKind { problem },
+                None => Error::NoSource { name: source.name.clone() },
+            });
+        }
         // The rules of the kind ask for one of both.
-        (None, None) => return Ok(None),
+        (None, None, None) => return Ok(None),
     };
     let mut remote = sources.remote(&origin).await?;
     remote.timeouts.operation = duration::parse(&spec.timeout).unwrap_or(Duration::from_secs(60));
@@ -88,21 +156,6 @@ pub(super) async fn identities(
         return Err(Error::Unfit { name: secret.name.clone(), field: FIELD, problem });
     }
     Ok(identities)
-}
-
-async fn repository(
-    context: &Context,
-    namespace: &str,
-    source: &SourceReference,
-) -> Result<GitRepository, Error> {
-    let api: kube::Api<GitRepository> = context.core.namespaced(namespace);
-    let found = api.get_opt(&source.name).await.map_err(|error| Error::Read {
-        kind: "GitRepository",
-        name: source.name.clone(),
-        field: "spec.sourceRef",
-        source: request::Error::from(error),
-    })?;
-    found.ok_or_else(|| Error::NoSource { name: source.name.clone() })
 }
 
 async fn read(

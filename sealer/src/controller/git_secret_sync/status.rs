@@ -10,7 +10,7 @@ use sealer_api::git_secret_sync::{GitSecretSyncStatus, Inventory, InventoryEntry
 use super::{Applied, Error};
 
 /// The annotation with which Flux's tools ask for a look.
-const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
+pub(super) const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
 
 /// What was applied before.
 pub(super) fn inventory(object: &GitSecretSync) -> &[InventoryEntry] {

@@ -337,3 +337,83 @@ async fn what_cannot_be_read_is_told_and_awaited() {
         bed.value("a", "password", "one").await;
     }
 }
+
+const SOURCE: (&str, &str, &str) = ("source.toolkit.fluxcd.io/v1", "GitRepository", "flux");
+
+/// A GitRepository, and a sync that refers to it and looks by itself once an hour.
+async fn referring(bed: &Bed, repository: &Repository) {
+    sync(bed, repository, json!({"git": null, "sourceRef": {"name": "flux"}})).await;
+    bed.create(json!({
+        "apiVersion": SOURCE.0, "kind": SOURCE.1, "metadata": {"name": SOURCE.2},
+        "spec": {"url": repository.url, "interval": "1h", "ref": {"branch": "main"}},
+    }))
+    .await;
+}
+
+/// Says what source-controller says when it has fetched `revision`.
+async fn fetched(bed: &Bed, revision: &str) {
+    let status = json!({"status": {"artifact": {"revision": revision}}});
+    let api = bed.api(SOURCE.0, SOURCE.1);
+    let patch = kube::api::Patch::Merge(status);
+    api.patch_status(SOURCE.2, &kube::api::PatchParams::default(), &patch).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_git_repository_wakes_those_who_read_it_when_it_says_something_new() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    let push = |value: &str| repository.push(&[("secrets/a.yaml", Some(&sops("a", value)))]);
+    push("one");
+    let _daemon = bed.start();
+    referring(&bed, &repository).await;
+    bed.value("a", "password", "one").await;
+    ready(&bed, "True", "").await;
+
+    push("two");
+    fetched(&bed, "main@sha1:0000000000000000000000000000000000000002").await;
+    bed.value("a", "password", "two").await;
+    push("three");
+    let asked = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}});
+    bed.patch(SOURCE.0, SOURCE.1, SOURCE.2, asked).await;
+    bed.value("a", "password", "three").await;
+    push("four");
+    bed.patch(SOURCE.0, SOURCE.1, SOURCE.2, json!({"spec": {"timeout": "30s"}})).await;
+    bed.value("a", "password", "four").await;
+    bed.patch(SOURCE.0, SOURCE.1, SOURCE.2, json!({"spec": {"ref": {"branch": "none"}}})).await;
+    ready(&bed, "False", "branch `none` does not exist").await;
+    bed.delete(SOURCE.0, SOURCE.1, SOURCE.2).await;
+    ready(&bed, "False", "the GitRepository `flux` of `spec.sourceRef` does not exist").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_git_repository_says_again_or_besides_costs_nothing() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("secrets/a.yaml", Some(&sops("a", "one")))]);
+    let daemon = bed.start();
+    referring(&bed, &repository).await;
+    let object = ready(&bed, "True", "Applied revision: main@sha1:").await;
+    let revision = object.data["status"]["lastAppliedRevision"].as_str().unwrap().to_owned();
+    drop(daemon);
+
+    // Flux has what was applied already; a restart looks at nothing.
+    fetched(&bed, &revision).await;
+    bed.effects();
+    let daemon = bed.start();
+    daemon.reconciled(&bed, "gitsecretsync", 1).await;
+    // What is no news wakes nobody; the request that follows shows that it was passed over.
+    bed.patch(SOURCE.0, SOURCE.1, SOURCE.2, json!({"metadata": {"labels": {"a": "b"}}})).await;
+    fetched(&bed, &revision).await;
+    ask(&bed, "1").await;
+    daemon.reconciled(&bed, "gitsecretsync", 2).await;
+    let line = r#"controller_runtime_reconcile_time_seconds_count{controller="gitsecretsync"}"#;
+    // The first list may wake it once more.
+    assert!(daemon.metric(line) <= 3, "{}", daemon.metric(line));
+    let ours = |path: &str| path.contains("/secrets/") && !path.ends_with("sealed-secrets-key1");
+    let effects = bed.effects();
+    assert!(
+        !effects.iter().any(|(method, path)| *method != Method::GET && ours(path)),
+        "{effects:?}"
+    );
+    assert_eq!(decrypted(&daemon), 0);
+}
