@@ -37,6 +37,10 @@ pub struct Args {
           action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub receivers: bool,
 
+    /// The identity that Azure gave to this process.
+    #[command(flatten)]
+    pub azure: source::azure::Environment,
+
     /// Where caches live on this machine.
     #[arg(long, env = "XDG_CACHE_HOME", hide = true)]
     pub xdg_cache_home: Option<PathBuf>,

@@ -39,6 +39,8 @@ pub struct Settings {
     pub receivers: bool,
     /// Whether there is no cluster, so that repositories of this machine may be used.
     pub local: bool,
+    /// The identity that Azure gave to this process.
+    pub azure: source::azure::Environment,
 }
 
 /// Why the daemon could not start.
@@ -84,6 +86,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         no_cross_namespace: args.no_cross_namespace_refs,
         receivers: args.receivers,
         local: args.common.local.is_some(),
+        azure: args.azure.clone(),
     };
     let mut process = Process::start("imagebot", args.common, local_kinds()).await?;
     let (mut always, mut leading) = <_>::default();

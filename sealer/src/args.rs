@@ -71,6 +71,10 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(16..))]
     pub git_cache_mib: u64,
 
+    /// The identity that Azure gave to this process.
+    #[command(flatten)]
+    pub azure: source::azure::Environment,
+
     /// The age identities that open SOPS-encrypted Secrets of `--local DIR`
     #[arg(long, env = "SOPS_AGE_KEY_FILE", value_name = "FILE")]
     pub age_key_file: Option<PathBuf>,

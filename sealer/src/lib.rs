@@ -12,6 +12,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ::source::Sources;
 use axum::Router;
 use kube::Config;
 use reconcile::process::{self, Process};
@@ -123,8 +124,9 @@ impl Daemon {
         }
         if let Some(cache) = self.cache.clone() {
             let accounts = Accounts::new(context.core.client.clone(), self.config.clone());
-            let local = self.args.common.local.is_some();
-            git_secret_sync::start(context, Git { cache, accounts, local }, tasks);
+            let sources = Sources::new(context.core.clone(), self.args.common.local.is_some())
+                .with_azure(self.args.azure.clone());
+            git_secret_sync::start(context, Git { cache, accounts, sources }, tasks);
         }
         if self.args.runs(Controller::ExternalSecret) {
             let external = External {

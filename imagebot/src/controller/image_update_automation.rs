@@ -94,7 +94,7 @@ impl ImageUpdateAutomations {
     ) -> Self {
         let telemetry = Telemetry::register(&core.metrics);
         let memos = Memos::new(core.clock.now());
-        let remotes = Sources::new(core.clone(), settings.local);
+        let remotes = Sources::new(core.clone(), settings.local).with_azure(settings.azure.clone());
         let (settings, forges, turns) = (settings.clone(), Forges::default(), <_>::default());
         Self { core, cache, policies, sources, remotes, settings, forges, turns, memos, telemetry }
     }

@@ -53,8 +53,8 @@ pub struct Git {
     pub cache: Cache,
     /// Who can write elsewhere.
     pub accounts: Accounts,
-    /// Whether directories of this machine may be read as repositories.
-    pub local: bool,
+    /// Where repositories are, and how to log in.
+    pub sources: Sources,
 }
 
 /// Adds the controller to `tasks`.
@@ -65,9 +65,8 @@ pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
     let moved = origin::wakes(objects.clone(), &repositories);
     let wakes = stream::select(context.secrets.wakes(Kind::GitSecretSync), moved);
     let (core, secrets) = (context.core.clone(), context.secrets.clone());
-    let sources = Sources::new(core.clone(), git.local);
     let (context, memories) = (context.clone(), Mutex::default());
-    let reconciler = Arc::new(Syncer { context, git, sources, repositories, memories });
+    let reconciler = Arc::new(Syncer { context, git, repositories, memories });
     tasks.add("gitsecretsync", async move {
         secrets.ready().await;
         drive(core, reconciler, objects, wakes).await;
@@ -77,7 +76,6 @@ pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
 struct Syncer {
     context: Context,
     git: Git,
-    sources: Sources,
     /// Every GitRepository, watched once somebody refers to one.
     repositories: Watched<GitRepository>,
     memories: Mutex<HashMap<(String, String), Seen>>,
@@ -191,7 +189,7 @@ impl Reconciler for Syncer {
         let Some(memory) = self.memory(object, said) else { return Ok(Observed::Settled) };
         let identities = origin::identities(&self.context, object).await?;
         let problem = self.repositories.problem();
-        let source = origin::of(&self.sources, object, repository.as_deref(), problem).await?;
+        let source = origin::of(&self.git.sources, object, repository.as_deref(), problem).await?;
         let Some(source) = source else { return Ok(Observed::Settled) };
         let mut keys = identities.recipients();
         keys.sort_unstable();

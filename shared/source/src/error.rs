@@ -1,9 +1,11 @@
 //! Why an object does not lead to a remote.
 
-use reconcile::{Class, secret};
+use std::{io, path::PathBuf, time::Duration};
+
+use reconcile::{Class, request, secret};
 use source_api::duration;
 
-use crate::Field;
+use crate::{Field, issuer};
 
 /// Why an object does not lead to a remote.
 #[derive(Debug, thiserror::Error)]
@@ -23,12 +25,92 @@ pub enum Error {
         field: Field,
     },
     /// The login is not spoken here.
-    #[error("`{field}: {provider}` is not supported yet")]
+    #[error("`{field}: {provider}` is not supported")]
     Provider {
         /// The field.
         field: Field,
         /// The login.
         provider: String,
+    },
+    /// The provider logs in over https, and the address is another.
+    #[error("`{field}: {provider}` logs in over https, which `{url}` is not")]
+    NotHttps {
+        /// The field.
+        field: Field,
+        /// The provider.
+        provider: &'static str,
+        /// The field with the address.
+        url: Field,
+    },
+    /// The keys of a GitHub App beside another provider.
+    #[error("the Secret `{name}` of `{secret}` holds a GitHub App, but `{field}` is not `github`")]
+    StrayApp {
+        /// The Secret.
+        name: String,
+        /// The field that names it.
+        secret: Field,
+        /// The field with the provider.
+        field: Field,
+    },
+    /// The Secret of a GitHub App is not named.
+    #[error("`{field}: github` needs the keys of a GitHub App, and `{secret}` names no Secret")]
+    NoApp {
+        /// The field with the provider.
+        field: Field,
+        /// The field that should name it.
+        secret: Field,
+    },
+    /// The Secret of a GitHub App lacks something.
+    #[error("`{key}` of the Secret `{name}` of `{field}` {problem}")]
+    App {
+        /// The Secret.
+        name: String,
+        /// The field that names it.
+        field: Field,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Nothing says who the daemon is.
+    #[error("`{field}: {provider}` has no identity to log in with: {problem}")]
+    NoIdentity {
+        /// The field.
+        field: Field,
+        /// The provider.
+        provider: &'static str,
+        /// What is missing.
+        problem: &'static str,
+    },
+    /// The token that proves the daemon's identity cannot be read.
+    #[error("could not read the token `{file}` of `AZURE_FEDERATED_TOKEN_FILE`")]
+    TokenFile {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The ServiceAccount cannot be used.
+    #[error("could not act as the ServiceAccount `{namespace}/{name}` of `{field}`")]
+    Account {
+        /// The field that names it.
+        field: Field,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<request::Error>,
+    },
+    /// The provider issued no token.
+    #[error("`{field}: {provider}` could not get a token")]
+    Token {
+        /// The field with the provider.
+        field: Field,
+        /// The provider.
+        provider: &'static str,
+        /// Why.
+        source: Box<issuer::Error>,
     },
     /// The length of time is not one.
     #[error("`{field}` is not valid")]
@@ -93,8 +175,24 @@ impl Error {
             Self::Timeout { field, .. } | Self::Commit { field, .. } | Self::Semver { field } => {
                 field.class()
             }
+            Self::NotHttps { field, .. } => field.class(),
+            // As upstream: the object and its Secret contradict each other.
+            Self::StrayApp { .. } | Self::NoApp { .. } => Class::Stalled,
+            Self::App { .. } | Self::NoIdentity { .. } => Class::Waiting,
+            Self::TokenFile { .. } => Class::Transient,
+            Self::Account { source, .. } if source.is_not_found() => Class::Waiting,
+            Self::Account { source, .. } => source.class(),
+            Self::Token { source, .. } => source.class(),
             Self::TwoLogins { .. } | Self::Half { .. } | Self::Proxy { .. } => Class::Waiting,
             Self::Secret(error) => error.class(),
+        }
+    }
+
+    /// How long a server asked us to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Token { source, .. } => source.retry_after(),
+            _ => None,
         }
     }
 
@@ -103,7 +201,29 @@ impl Error {
         Some(match self {
             Self::Url { .. } | Self::Timeout { .. } => return None,
             Self::File { .. } => "give an `https` URL".to_owned(),
-            Self::Provider { .. } => "use `generic` and put a token into its Secret".to_owned(),
+            Self::Provider { provider, .. } if provider == "aws" => {
+                "use `generic` with the HTTPS Git credentials of an IAM user, which CodeCommit calls a user name and a password"
+                    .to_owned()
+            }
+            Self::Provider { .. } => "use `generic`, `github` or `azure`".to_owned(),
+            Self::NotHttps { .. } => "give the https URL of the repository".to_owned(),
+            Self::StrayApp { .. } => "set it to `github`, or name another Secret".to_owned(),
+            Self::NoApp { .. } => {
+                "name a Secret with `githubAppID`, `githubAppInstallationID` and `githubAppPrivateKey`"
+                    .to_owned()
+            }
+            Self::App { key, .. } => format!("correct `{key}`"),
+            Self::NoIdentity { .. } => {
+                "annotate the ServiceAccount with `azure.workload.identity/client-id` and `azure.workload.identity/tenant-id`, and let Azure's webhook see the pod"
+                    .to_owned()
+            }
+            Self::TokenFile { .. } => "let Azure's webhook mount it into the pod".to_owned(),
+            Self::Account { source, .. } if source.is_not_found() => "create it".to_owned(),
+            Self::Account { .. } => {
+                "grant `get` on `serviceaccounts` and `create` on `serviceaccounts/token` to the daemon: `features.workloadIdentity` of the chart"
+                    .to_owned()
+            }
+            Self::Token { source, .. } => return source.remedy(),
             Self::Secret(error) => return error.remedy(),
             Self::TwoLogins { .. } => "remove one of them".to_owned(),
             Self::Half { lacks, .. } => format!("add `{lacks}`"),

@@ -1,22 +1,32 @@
 //! Where a Git repository is and how to log in, as Kubernetes objects say it.
 //!
 //! ```text
-//! GitRepository ─┐
-//! spec.git ──────┴▶ Origin ──▶ Sources::remote (Secrets) ──▶ repo::Remote
+//! GitRepository ─┐                    ┌ generic: what the Secret says
+//! spec.git ──────┴▶ Origin ─▶ Sources ┼ github:  an App's claim buys a token  ─▶ repo::Remote
+//!                             (Secrets)└ azure:   a workload's token buys one
 //! ```
 //!
-//! Secrets are read for one reconcile, straight into the [`repo::Remote`]; nothing here keeps them.
+//! Secrets are read for one reconcile, straight into the [`repo::Remote`]. What is kept are tokens
+//! that were issued, each for as long as it lives and only for who can show what it took to get it.
 
+pub mod azure;
 mod error;
+mod github;
+pub mod issuer;
 mod login;
 mod origin;
 mod reference;
+mod tokens;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reconcile::{Core, Secret};
-use repo::{ClearText, Remote};
+use repo::{ClearText, Credentials, Remote};
 use source_api::{LocalReference, duration};
+
+use github::App;
+use login::ProxyLogin;
+use tokens::Tokens;
 
 pub use error::Error;
 pub use origin::{Field, Origin, Speaker};
@@ -30,13 +40,21 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Sources {
     core: Core,
     local: bool,
+    azure: Arc<azure::Environment>,
+    tokens: Tokens,
 }
 
 impl Sources {
     /// Sources whose Secrets are those that `core` can read. `local` says that this process serves a
     /// directory of this machine, and that repositories of this machine may be used too.
     pub fn new(core: Core, local: bool) -> Self {
-        Self { core, local }
+        Self { core, local, azure: Arc::default(), tokens: Tokens::default() }
+    }
+
+    /// The same, with the identity that Azure gave to this process.
+    #[must_use]
+    pub fn with_azure(self, environment: azure::Environment) -> Self {
+        Self { azure: Arc::new(environment), ..self }
     }
 
     /// The remote that `origin` describes.
@@ -47,30 +65,83 @@ impl Sources {
         if remote.url.as_str().starts_with("file:") && !self.local {
             return Err(Error::File { field: field() });
         }
-        let provider = origin.provider.unwrap_or("generic");
-        if provider != "generic" {
-            let provider = provider.to_owned();
-            return Err(Error::Provider { field: origin.field("provider"), provider });
+        let proxy = self.secret(origin, "proxySecretRef", origin.proxy).await?;
+        let proxy = proxy.as_ref().map(ProxyLogin::read).transpose()?;
+        if let (Some(login), Some(named)) = (&proxy, origin.proxy) {
+            let wrong = |source| Error::Proxy {
+                name: named.name.clone(),
+                field: origin.field("proxySecretRef"),
+                source: Box::new(source),
+            };
+            remote.proxy = Some(login.proxy().map_err(wrong)?);
         }
-        if let Some(secret) = self.secret(origin, "secretRef", origin.secret).await? {
-            login::log_in(&mut remote, &secret)?;
-        }
-        if let Some(secret) = self.secret(origin, "proxySecretRef", origin.proxy).await? {
-            let proxy = login::proxy(&secret, &origin.field("proxySecretRef"))?;
-            remote.proxy = Some(proxy);
-        }
-        if let Some(written) = origin.timeout {
-            let invalid = || Error::Timeout {
+        let secret = self.secret(origin, "secretRef", origin.secret).await?;
+        self.log_in(&mut remote, origin, secret.as_ref(), proxy.as_ref()).await?;
+        remote.timeouts.operation = match origin.timeout {
+            None => TIMEOUT,
+            Some(written) => duration::parse(written).ok_or_else(|| Error::Timeout {
                 field: origin.field("timeout"),
                 source: duration::Invalid(written.to_owned()),
-            };
-            remote.timeouts.operation = duration::parse(written).ok_or_else(invalid)?;
-        } else {
-            remote.timeouts.operation = TIMEOUT;
-        }
+            })?,
+        };
         // The author wrote `http://` beside a login; Flux sends it, and clusters rely on that.
         remote.clear_text = ClearText::Allow;
         Ok(remote)
+    }
+
+    /// Gives `remote` the credentials that the provider of `origin` says.
+    async fn log_in(
+        &self,
+        remote: &mut Remote,
+        origin: &Origin<'_>,
+        secret: Option<&Secret>,
+        proxy: Option<&ProxyLogin>,
+    ) -> Result<(), Error> {
+        let provider = origin.provider.unwrap_or("generic");
+        let field = || origin.field("provider");
+        if let Some(secret) = secret.filter(|secret| secret.bytes(github::ID).is_some())
+            && provider != "github"
+        {
+            let name = secret.name().to_owned();
+            let secret = origin.field("secretRef");
+            return Err(Error::StrayApp { name, secret, field: field() });
+        }
+        let is_http = remote.url.as_str().starts_with("http");
+        if let Some(secret) = secret.filter(|_| is_http) {
+            remote.tls = login::tls(secret)?;
+        }
+        let over_https = |provider| {
+            let not = || Error::NotHttps { field: field(), provider, url: origin.field("url") };
+            is_http.then_some(()).ok_or_else(not)
+        };
+        match provider {
+            "generic" => match secret {
+                Some(secret) => login::log_in(remote, secret),
+                None => Ok(()),
+            },
+            "github" => {
+                over_https("github")?;
+                let no_app = || Error::NoApp { field: field(), secret: origin.field("secretRef") };
+                let app = App::read(secret.ok_or_else(no_app)?, &origin.field("secretRef"))?;
+                let ca = remote.tls.ca.as_deref();
+                let token = app.token(&self.tokens, &self.core.clock, ca, proxy).await;
+                let failed = |source| {
+                    let source = Box::new(source);
+                    Error::Token { field: field(), provider: "github", source }
+                };
+                let (username, password) = (github::USER.to_owned(), token.map_err(failed)?);
+                remote.credentials = Credentials::Basic { username, password };
+                Ok(())
+            }
+            "azure" => {
+                over_https("azure")?;
+                let token =
+                    azure::token(&self.core, &self.azure, &self.tokens, origin, proxy).await?;
+                remote.credentials = Credentials::Bearer(token);
+                Ok(())
+            }
+            other => Err(Error::Provider { field: field(), provider: other.to_owned() }),
+        }
     }
 
     async fn secret(
@@ -84,3 +155,6 @@ impl Sources {
         Ok(Some(Secret::read(&self.core, field, origin.namespace, &reference.name).await?))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,12 @@
 
 use reconcile::Secret;
 use repo::{Credentials, Proxy, Remote, Tls};
+use zeroize::Zeroizing;
 
-use crate::{Error, Field};
+use crate::Error;
 
-/// Takes over what `secret` says about credentials and TLS; what it does not say stays as the URL
-/// has it.
+/// Takes over what `secret` says about credentials for http(s); where it says nothing, those of the
+/// URL stay.
 pub(crate) fn log_in(remote: &mut Remote, secret: &Secret) -> Result<(), Error> {
     let in_url = !matches!(remote.credentials, Credentials::None);
     let username = secret.text("username")?;
@@ -23,12 +24,11 @@ pub(crate) fn log_in(remote: &mut Remote, secret: &Secret) -> Result<(), Error> 
     } else if password.is_some() {
         return Err(half(secret, "password", "username"));
     }
-    remote.tls = tls(secret)?;
     Ok(())
 }
 
 /// Whom to trust, and with which certificate to present ourselves.
-fn tls(secret: &Secret) -> Result<Tls, Error> {
+pub(crate) fn tls(secret: &Secret) -> Result<Tls, Error> {
     let ca = secret.bytes("ca.crt").or_else(|| secret.bytes("caFile")).map(<[u8]>::to_vec);
     let identity = match (secret.bytes("tls.crt"), secret.bytes("tls.key")) {
         (Some(chain), Some(key)) => Some(repo::Secret::new([chain, b"\n", key].concat())),
@@ -39,20 +39,48 @@ fn tls(secret: &Secret) -> Result<Tls, Error> {
     Ok(Tls { ca, identity })
 }
 
-/// The proxy that `secret` of `field` describes.
-pub(crate) fn proxy(secret: &Secret, field: &Field) -> Result<Proxy, Error> {
-    secret.required("address")?;
-    let address = secret.text("address")?.unwrap_or_default();
-    let credentials = match (secret.text("username")?, secret.bytes("password")) {
-        (Some(username), password) => Credentials::Basic {
-            username: username.to_owned(),
-            password: repo::Secret::new(trimmed(password.unwrap_or_default())),
-        },
-        (None, _) => Credentials::None,
-    };
-    let (name, field) = (secret.name().to_owned(), field.clone());
-    let wrong = |source| Error::Proxy { name, field, source: Box::new(source) };
-    Proxy::new(address, credentials).map_err(wrong)
+/// A proxy, and as whom.
+pub(crate) struct ProxyLogin {
+    /// Where it is; an old form carries the user before an `@`.
+    pub(crate) address: Zeroizing<String>,
+    /// A user and a password.
+    pub(crate) user: Option<(String, Zeroizing<String>)>,
+}
+
+impl ProxyLogin {
+    /// The proxy that `secret` describes.
+    pub(crate) fn read(secret: &Secret) -> Result<Self, Error> {
+        secret.required("address")?;
+        let address = secret.text("address")?.unwrap_or_default();
+        let password = secret.text("password")?.unwrap_or_default();
+        let user = secret.text("username")?;
+        Ok(Self {
+            address: Zeroizing::new(address.to_owned()),
+            user: user.map(|user| (user.to_owned(), Zeroizing::new(password.to_owned()))),
+        })
+    }
+
+    /// The same for a remote.
+    pub(crate) fn proxy(&self) -> Result<Proxy, repo::Error> {
+        let credentials = match &self.user {
+            Some((username, password)) => Credentials::Basic {
+                username: username.clone(),
+                password: repo::Secret::new(password.as_bytes()),
+            },
+            None => Credentials::None,
+        };
+        Proxy::new(&self.address, credentials)
+    }
+
+    /// What tells one proxy from another.
+    pub(crate) fn parts(proxy: Option<&Self>) -> [&[u8]; 3] {
+        let Some(Self { address, user }) = proxy else { return [b"", b"", b""] };
+        let (username, password) = match user {
+            Some((username, password)) => (username.as_bytes(), password.as_bytes()),
+            None => (&b""[..], &b""[..]),
+        };
+        [address.as_bytes(), username, password]
+    }
 }
 
 fn half(secret: &Secret, has: &'static str, lacks: &'static str) -> Error {

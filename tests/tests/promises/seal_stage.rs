@@ -167,6 +167,7 @@ impl Stage {
             "GitSecretSync" => ("apis/signet.dev/v1alpha1", "gitsecretsyncs"),
             "SecretStore" => ("apis/external-secrets.io/v1", "secretstores"),
             "ExternalSecret" => ("apis/external-secrets.io/v1", "externalsecrets"),
+            "GitRepository" => ("apis/source.toolkit.fluxcd.io/v1", "gitrepositories"),
             "Event" => ("apis/events.k8s.io/v1", "events"),
             "ConfigMap" => ("api/v1", "configmaps"),
             "Secret" => ("api/v1", "secrets"),

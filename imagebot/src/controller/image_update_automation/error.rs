@@ -192,6 +192,7 @@ impl Classify for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Look(error) | Self::Push(error) => error.retry_after(),
+            Self::Source(error) => error.retry_after(),
             Self::Forge(error) => error.retry_after(),
             _ => None,
         }

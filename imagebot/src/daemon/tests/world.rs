@@ -89,6 +89,7 @@ impl World {
             no_cross_namespace: false,
             receivers: true,
             local: true,
+            azure: <_>::default(),
         };
         let (mut always, mut leading) = (Tasks::default(), Tasks::default());
         let routes = assemble(&core, &settings, &mut always, &mut leading).unwrap();

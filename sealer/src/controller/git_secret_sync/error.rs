@@ -150,6 +150,7 @@ impl Classify for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Git(error) => error.retry_after(),
+            Self::Source(error) => error.retry_after(),
             _ => None,
         }
     }

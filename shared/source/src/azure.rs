@@ -1,0 +1,214 @@
+//! Logging in to Azure DevOps as a workload: a token of Kubernetes buys one of Entra ID.
+
+use std::path::PathBuf;
+
+use http::Method;
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::ResourceExt as _;
+use reconcile::{
+    Core,
+    request::{self, Wanted},
+};
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Origin,
+    issuer::{self, ask},
+    login::ProxyLogin,
+    tokens::{Fresh, Key, Tokens},
+};
+
+/// Azure DevOps, as Entra ID knows it.
+const SCOPE: &str = "499b84ac-1321-427f-aa17-267ca6975798/.default";
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What names a workload on its ServiceAccount.
+const CLIENT_ID: &str = "azure.workload.identity/client-id";
+const TENANT_ID: &str = "azure.workload.identity/tenant-id";
+
+/// What Azure's webhook puts into the environment of a pod.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+pub struct Environment {
+    /// The tenant of the daemon's own identity.
+    #[arg(long = "azure-tenant-id", env = "AZURE_TENANT_ID", hide = true)]
+    pub tenant: Option<String>,
+
+    /// The client ID of the daemon's own identity.
+    #[arg(long = "azure-client-id", env = "AZURE_CLIENT_ID", hide = true)]
+    pub client: Option<String>,
+
+    /// The file with the token that proves it.
+    #[arg(long = "azure-federated-token-file", env = "AZURE_FEDERATED_TOKEN_FILE", hide = true)]
+    pub token_file: Option<PathBuf>,
+
+    /// Who issues tokens; Azure's public cloud where nobody says.
+    #[arg(long = "azure-authority-host", env = "AZURE_AUTHORITY_HOST", hide = true)]
+    pub authority: Option<String>,
+}
+
+/// Who asks for a token, and what proves it.
+struct Workload {
+    tenant: String,
+    client: String,
+    proof: Proof,
+}
+
+enum Proof {
+    File(PathBuf),
+    Account(String),
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    expires_in: i64,
+}
+
+/// A token for Azure DevOps.
+pub(crate) async fn token(
+    core: &Core,
+    environment: &Environment,
+    tokens: &Tokens,
+    origin: &Origin<'_>,
+    proxy: Option<&ProxyLogin>,
+) -> Result<repo::Secret, Error> {
+    let workload = workload(core, environment, origin).await?;
+    let unfit = || lacks(origin, "`AZURE_AUTHORITY_HOST` is not a URL");
+    let authority = environment.authority.as_deref().unwrap_or("https://login.microsoftonline.com");
+    let mut url = Url::parse(authority).map_err(|_| unfit())?;
+    url.path_segments_mut().map_err(|()| unfit())?.pop_if_empty().extend([
+        &workload.tenant,
+        "oauth2",
+        "v2.0",
+        "token",
+    ]);
+    let account = match &workload.proof {
+        Proof::Account(name) => format!("{}/{name}", origin.namespace),
+        Proof::File(_) => String::new(),
+    };
+    let parts = [b"azure", url.as_str().as_bytes(), workload.client.as_bytes(), account.as_bytes()];
+    let key = Key::of(parts.into_iter().chain(ProxyLogin::parts(proxy)));
+    let issue = async {
+        let proof = prove(core, origin, &workload.proof).await?;
+        let field = || origin.field("provider");
+        let failed =
+            |source| Error::Token { field: field(), provider: "azure", source: Box::new(source) };
+        let client = issuer::client(None, proxy).map_err(failed)?;
+        exchange(&client, url.clone(), &workload, &proof).await.map_err(failed)
+    };
+    tokens.get(key, &core.clock, issue).await
+}
+
+async fn exchange(
+    client: &Client,
+    url: Url,
+    workload: &Workload,
+    proof: &str,
+) -> Result<Fresh, issuer::Error> {
+    let request = client
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form(&workload.client, proof));
+    let granted: Granted = ask(request, proof).await?;
+    let life = SignedDuration::from_secs(granted.expires_in);
+    Ok(Fresh { token: Zeroizing::new(granted.access_token), life })
+}
+
+/// What Entra ID is asked.
+fn form(client: &str, proof: &str) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("client_id", client)
+        .append_pair("scope", SCOPE)
+        .append_pair("grant_type", "client_credentials")
+        .append_pair("client_assertion_type", ASSERTION)
+        .append_pair("client_assertion", proof);
+    form.finish()
+}
+
+/// The identity of the ServiceAccount that the object names, or else of the daemon.
+async fn workload(
+    core: &Core,
+    environment: &Environment,
+    origin: &Origin<'_>,
+) -> Result<Workload, Error> {
+    let Some(name) = origin.service_account else {
+        let Environment { tenant, client, token_file, .. } = environment.clone();
+        let (Some(tenant), Some(client), Some(file)) = (tenant, client, token_file) else {
+            return Err(lacks(
+                origin,
+                "the daemon has no workload identity (`AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE`)",
+            ));
+        };
+        return Ok(Workload { tenant, client, proof: Proof::File(file) });
+    };
+    let account = |source| Error::Account {
+        field: origin.field("serviceAccountName"),
+        namespace: origin.namespace.to_owned(),
+        name: name.to_owned(),
+        source: Box::new(source),
+    };
+    let api = core.namespaced::<ServiceAccount>(origin.namespace);
+    let found = api.get(name).await.map_err(|error| account(error.into()))?;
+    let annotation = |key: &str| found.annotations().get(key).cloned();
+    let tenant = annotation(TENANT_ID).or_else(|| environment.tenant.clone());
+    let tenant = tenant.ok_or_else(|| {
+        lacks(origin, "the ServiceAccount has no annotation `azure.workload.identity/tenant-id`")
+    })?;
+    let client = annotation(CLIENT_ID).ok_or_else(|| {
+        lacks(origin, "the ServiceAccount has no annotation `azure.workload.identity/client-id`")
+    })?;
+    Ok(Workload { tenant, client, proof: Proof::Account(name.to_owned()) })
+}
+
+/// A token of Kubernetes that Entra ID believes.
+async fn prove(
+    core: &Core,
+    origin: &Origin<'_>,
+    proof: &Proof,
+) -> Result<Zeroizing<String>, Error> {
+    #[derive(Deserialize)]
+    struct Issued {
+        status: Status,
+    }
+    #[derive(Deserialize)]
+    struct Status {
+        token: String,
+    }
+    match proof {
+        Proof::File(file) => {
+            let read = tokio::fs::read_to_string(file).await;
+            let text = Zeroizing::new(
+                read.map_err(|source| Error::TokenFile { file: file.clone(), source })?,
+            );
+            Ok(Zeroizing::new(text.trim().to_owned()))
+        }
+        Proof::Account(name) => {
+            let namespace = origin.namespace;
+            let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
+            let body = json!({
+                "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+                "spec": { "audiences": [AUDIENCE], "expirationSeconds": 600 },
+            });
+            let body = body.to_string().into_bytes();
+            let issued: Result<Issued, _> =
+                request::send(&core.client, Method::POST, &path, body, Wanted::Everything).await;
+            let issued = issued.map_err(|source| Error::Account {
+                field: origin.field("serviceAccountName"),
+                namespace: namespace.to_owned(),
+                name: name.clone(),
+                source: Box::new(source),
+            })?;
+            Ok(Zeroizing::new(issued.status.token))
+        }
+    }
+}
+
+fn lacks(origin: &Origin<'_>, problem: &'static str) -> Error {
+    Error::NoIdentity { field: origin.field("provider"), provider: "azure", problem }
+}
