@@ -1,8 +1,8 @@
 //! All sealing keys, and the search for the one that opens a value.
 //!
 //! A sealed value does not say which key it was sealed for, and every wrong guess costs a full
-//! private-key operation. So the key that opened the last value is tried first, then the newest;
-//! what was learnt about a ciphertext (which key opens it, or that none does) is remembered by
+//! private-key operation. So the key that opened the object's last value is tried first, or else the
+//! one that opened anything last, then the newest; what was learnt about a ciphertext (which key opens it, or that none does) is remembered by
 //! its hash until the set of keys changes. Only the outcome is remembered, never a plaintext.
 
 use std::{
@@ -130,6 +130,16 @@ impl Keyring {
 
     /// Opens one value of `spec.encryptedData`.
     pub fn unseal(&self, label: &Label, value: &str) -> Result<Unsealed, Error> {
+        self.unseal_beside(None, label, value)
+    }
+
+    /// Opens a value whose neighbour was opened by the key `beside`.
+    fn unseal_beside(
+        &self,
+        beside: Option<&KeyId>,
+        label: &Label,
+        value: &str,
+    ) -> Result<Unsealed, Error> {
         let envelope = Envelope::parse(value).map_err(Error::Envelope)?;
         let bits = envelope.key_bits();
         let tried = self.keys.iter().filter(|key| key.bits() == bits).count();
@@ -148,7 +158,10 @@ impl Keyring {
             Some(Outcome::NoKey) => return Err(Error::NoKey { tried }),
             Some(Outcome::DamagedUnder(at)) => return Err(self.damaged(at)),
             Some(Outcome::OpenedBy(at)) => Some(at),
-            None => last_good,
+            // Other objects are opened meanwhile, so the last of all is the worse guess.
+            None => {
+                beside.and_then(|id| self.keys.iter().position(|key| key.id() == id)).or(last_good)
+            }
         };
         self.search(label, &envelope, hash, first).unwrap_or(Err(Error::NoKey { tried }))
     }
@@ -160,9 +173,13 @@ impl Keyring {
         values: impl IntoIterator<Item = (&'v String, &'v String)>,
     ) -> Result<BTreeMap<String, Unsealed>, BTreeMap<String, Error>> {
         let (mut opened, mut failed) = (BTreeMap::new(), BTreeMap::new());
+        let mut last = None;
         for (key, value) in values {
-            match self.unseal(label, value) {
-                Ok(unsealed) => drop(opened.insert(key.clone(), unsealed)),
+            match self.unseal_beside(last.as_ref(), label, value) {
+                Ok(unsealed) => {
+                    last = Some(unsealed.key_id.clone());
+                    opened.insert(key.clone(), unsealed);
+                }
                 Err(error) => drop(failed.insert(key.clone(), error)),
             }
         }

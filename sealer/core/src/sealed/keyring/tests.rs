@@ -29,6 +29,15 @@ fn key((private, certificate): (&[u8], &[u8])) -> Arc<SealingKey> {
     Arc::new(parse(private, certificate).expect("the fixture is a key pair"))
 }
 
+/// A key of its own.
+fn fresh() -> Arc<SealingKey> {
+    let year = jiff::SignedDuration::from_hours(24 * 365);
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let made = certificate::generate("", now, year, &mut rand::rng()).expect("keys can be made");
+    let parsed = SealingKey::parse(&made.private, made.certificate.as_bytes(), now);
+    Arc::new(parsed.expect("what was made is a key pair"))
+}
+
 fn keyring() -> Keyring {
     Keyring::new([key(K2048), key(K4096)], Order::CertNotBefore)
 }
@@ -71,24 +80,7 @@ fn a_value_opens_only_where_its_scope_allows() {
 
 #[test]
 fn the_key_that_worked_last_is_tried_first_and_wrong_keys_are_not_tried_twice() {
-    let fresh = |n| {
-        let made = certificate::generate(
-            "",
-            "2026-01-01T00:00:00Z".parse().unwrap(),
-            jiff::SignedDuration::from_hours(n),
-            &mut rand::rng(),
-        )
-        .unwrap();
-        Arc::new(
-            SealingKey::parse(
-                &made.private,
-                made.certificate.as_bytes(),
-                jiff::Timestamp::UNIX_EPOCH,
-            )
-            .unwrap(),
-        )
-    };
-    let (old, newest) = (key(K4096), fresh(1));
+    let (old, newest) = (key(K4096), fresh());
     // The fixture's certificate is from today; order by creation keeps this independent of it.
     let keyring = Keyring::new([newest.clone(), old.clone()], Order::CertNotBefore);
     let label = Scope::Strict.label("ns", "name");
@@ -100,6 +92,22 @@ fn the_key_that_worked_last_is_tried_first_and_wrong_keys_are_not_tried_twice() 
     assert_eq!((attempts(&value), attempts(&value)), (2, 1), "the key is remembered");
     assert_eq!(attempts(&seal(second)), 1, "for other values too");
     assert_eq!(attempts(&seal(first)), 2, "a guess, not a rule");
+}
+
+#[test]
+fn the_key_of_an_object_is_tried_first_whatever_is_opened_meanwhile() {
+    let keyring = Keyring::new([key(K4096), fresh()], Order::CertNotBefore);
+    let label = Scope::Strict.label("ns", "name");
+    let seal = |key: &SealingKey| key.certificate().seal(&label, b"x", &mut rand::rng());
+    for (ours, theirs) in [(0, 1), (1, 0)] {
+        let values: BTreeMap<_, _> =
+            ["a", "b", "c"].map(|name| (name.to_owned(), seal(&keyring.keys()[ours]))).into();
+        let other = seal(&keyring.keys()[theirs]);
+        let busy = values.iter().inspect(|_| drop(keyring.unseal(&label, &other)));
+        let opened = keyring.unseal_all(&label, busy).unwrap();
+        let attempts: Vec<_> = opened.values().map(|opened| opened.attempts).collect();
+        assert_eq!(attempts, [2, 1, 1], "key {ours}");
+    }
 }
 
 #[test]
