@@ -88,7 +88,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         local: args.common.local.is_some(),
         azure: args.azure.clone(),
     };
-    let mut process = Process::start("imagebot", args.common, local_kinds()).await?;
+    let mut process = Process::start("imagebot", args.common, local_kinds).await?;
     let (mut always, mut leading) = <_>::default();
     let routes = assemble(&process.core(), &settings, &mut always, &mut leading)?;
     process.serve(routes);

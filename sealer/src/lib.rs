@@ -80,7 +80,7 @@ impl Error {
 
 /// Runs the daemon until a signal, or until it can no longer do its work.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let mut process = Process::start("sealer", args.common.clone(), local::kinds()).await?;
+    let mut process = Process::start("sealer", args.common.clone(), local::kinds).await?;
     let identities = local::identities(args.age_key_file.as_deref())?;
     process.decrypt_with(move |_, text| local::decrypt(&identities, text));
     let config = process.config().cloned();

@@ -23,7 +23,7 @@ use crate::{
     args::Args,
     clock::Clock,
     connect,
-    core::{Core, Scope, Tasks},
+    core::{Core, Scope, Task, Tasks},
     event::Events,
     http::{self, Readiness},
     lease::{Candidacy, Elector},
@@ -49,6 +49,7 @@ pub struct Process {
     election: Option<String>,
     always: Tasks,
     leading: Tasks,
+    news: Task,
     router: Router,
     local: Option<embedded::Server>,
     decrypt: Option<embedded::Decrypt>,
@@ -112,11 +113,11 @@ pub fn install_tls() {
 impl Process {
     /// Sets up the daemon `name` on the cluster or the directory that `args` name.
     ///
-    /// `crds` are the kinds that a directory may hold; a cluster has its own.
+    /// `kinds` are those that a directory may hold; a cluster has its own.
     pub async fn start(
         name: &str,
         args: Args,
-        crds: Vec<CustomResourceDefinition>,
+        kinds: impl FnOnce() -> Vec<CustomResourceDefinition>,
     ) -> Result<Self, Error> {
         prepare(&args)?;
         let Some(directory) = &args.local else {
@@ -126,7 +127,7 @@ impl Process {
             process.config = Some(cluster.config);
             return Ok(process);
         };
-        let server = connect::local(directory, &args, name, crds)?;
+        let server = connect::local(directory, &args, name, kinds())?;
         // The store is locked by this process, which is all the election that a directory needs.
         let mut process = Self::on(server.client(), LOCAL_HOME.to_owned(), None, name, args);
         process.always.add("problems", local::tell_problems(server.problems()));
@@ -146,19 +147,23 @@ impl Process {
 
     fn on(client: Client, home: String, election: Option<String>, name: &str, args: Args) -> Self {
         let identity = format!("{}_{}", args.hostname, std::process::id());
+        let metrics = Metrics::default();
+        let events = Events::new(client.clone(), name, &identity, Clock::system());
+        let (events, delivery) = events.queued(&metrics);
         let core = Core {
-            events: Events::new(client.clone(), name, &identity, Clock::system()),
+            events,
             client,
             scope: Scope {
                 namespace: args.watch_namespace.clone(),
                 selector: args.watch_label_selector.clone(),
             },
-            metrics: Metrics::default(),
+            metrics,
             clock: Clock::system(),
             concurrency: args.concurrent,
         };
         let (always, leading, router) = <_>::default();
         let (config, local, decrypt) = (None, None, None);
+        let news: Task = Box::pin(delivery);
         Self {
             args,
             core,
@@ -168,6 +173,7 @@ impl Process {
             election,
             always,
             leading,
+            news,
             router,
             local,
             decrypt,
@@ -233,13 +239,18 @@ impl Process {
             let candidacy = Candidacy::new(namespace, &lease, &self.identity);
             Elector::new(self.core.client.clone(), candidacy, self.core.clock.clone())
         });
+        let mut news = JoinSet::new();
+        spawn(&mut news, "events".to_owned(), self.news);
         let outcome = tokio::select! {
             signal = signalled() => signal,
             name = first_to_end(&mut running) => Err(Error::TaskEnded { name }),
+            name = first_to_end(&mut news) => Err(Error::TaskEnded { name }),
             lost = lead(elector.as_ref(), self.leading) => Err(lost),
         };
         running.abort_all();
-        let _ = timeout(FAREWELL, async { while running.join_next().await.is_some() {} }).await;
+        self.core.events.finish();
+        let ended = async { tokio::join!(all_ended(&mut running), all_ended(&mut news)) };
+        let _ = timeout(FAREWELL, ended).await;
         if let Some(elector) = elector {
             let _ = timeout(FAREWELL, elector.release()).await;
         }
@@ -286,6 +297,10 @@ async fn first_to_end(running: &mut JoinSet<String>) -> String {
         // A set without tasks never ends.
         None => pending().await,
     }
+}
+
+async fn all_ended(running: &mut JoinSet<String>) {
+    while running.join_next().await.is_some() {}
 }
 
 async fn signalled() -> Result<(), Error> {

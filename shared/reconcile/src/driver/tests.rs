@@ -347,3 +347,33 @@ async fn other_news_of_the_same_reason_is_told_and_the_same_news_is_counted() {
         .collect();
     assert_eq!(counts, BTreeMap::from([("pushed a".to_owned(), 1), ("pushed b".to_owned(), 3)]));
 }
+
+#[tokio::test]
+async fn queued_news_goes_out_to_the_last_and_what_is_too_much_is_counted() {
+    const QUEUE: usize = 4096;
+    let bench = Bench::open();
+    let run = bench.run();
+    bench.create("one", "suspended").await;
+    let widget = bench.api.get("one").await.unwrap();
+    let told = |events: Events, messages: usize| {
+        let widget = widget.clone();
+        async move {
+            for message in 0..messages {
+                events.publish(&widget, &Event::normal("Pushed", format!("{message}"))).await;
+            }
+        }
+    };
+
+    let metrics = Metrics::default();
+    let (events, delivery) = run.core.events.clone().queued(&metrics);
+    told(events.clone(), 60).await;
+    assert_eq!(bench.events().await, Vec::<String>::new(), "nobody waited for them");
+    events.finish();
+    delivery.await;
+    assert_eq!(bench.events().await.len(), 60);
+
+    let metrics = Metrics::default();
+    let (events, _delivery) = run.core.events.clone().queued(&metrics);
+    told(events, QUEUE + 3).await;
+    assert!(metrics.render().contains("signet_events_dropped_total 3"), "{}", metrics.render());
+}
