@@ -6,6 +6,10 @@ use kube::{Api, Client, runtime::watcher};
 
 use crate::{clock::Clock, event::Events, metrics::Metrics, reconciler::Object, watched::Watched};
 
+/// How many objects a list asks for at once: their text and what is made of it are in memory
+/// together.
+const PAGE: u32 = 100;
+
 /// Which objects the daemon looks after.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -23,7 +27,7 @@ impl Scope {
 
     /// The watch of the scope.
     pub fn watch_config(&self) -> watcher::Config {
-        let config = watcher::Config::default();
+        let config = watcher::Config::default().page_size(PAGE);
         match &self.selector {
             Some(selector) => config.labels(selector),
             None => config,

@@ -1,6 +1,9 @@
 //! One watch of a kind, its objects in memory, and news of what changed for any number of readers.
 //!
 //! A slow reader holds nobody up: one that falls behind is told to look at everything again.
+//!
+//! What no controller reads is dropped before an object is kept: who set which field, and the copy of
+//! the manifest that `kubectl apply` leaves behind, are often more than the object itself.
 
 use std::{collections::HashMap, future, sync::Arc};
 
@@ -22,6 +25,9 @@ use crate::{
 };
 
 const NEWS_KEPT: usize = 1024;
+
+/// Where `kubectl apply` keeps the manifest.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What happened to a watched object.
 #[derive(Clone, Debug)]
@@ -90,7 +96,7 @@ impl<K: Object> Watched<K> {
         let mut events = watcher(api, config).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => self.take(&mut writer, event),
+                Ok(event) => self.take(&mut writer, event.modify(slim)),
                 Err(error) => {
                     warn!(kind = %K::kind(&()), %error, "the watch failed, trying again");
                     self.note(Some(error.to_string()));
@@ -107,7 +113,10 @@ impl<K: Object> Watched<K> {
         };
         writer.apply_watcher_event(&event);
         match event {
-            watcher::Event::Apply(object) => self.tell(Change::Applied(Arc::new(object))),
+            watcher::Event::Apply(object) => {
+                let kept = self.store.get(&ObjectRef::from_obj(&object));
+                self.tell(Change::Applied(kept.unwrap_or_else(|| Arc::new(object))));
+            }
             watcher::Event::Delete(object) => self.tell(Change::Deleted(Arc::new(object))),
             watcher::Event::Init | watcher::Event::InitApply(_) => {}
             watcher::Event::InitDone => {
@@ -218,5 +227,14 @@ impl<K: Object> Watched<K> {
                 Some((batch, (receiver, store)))
             });
         present(&store).chain(later.flatten())
+    }
+}
+
+/// Drops what no controller reads.
+pub(crate) fn slim(object: &mut impl Object) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove(LAST_APPLIED);
     }
 }

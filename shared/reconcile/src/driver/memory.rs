@@ -9,7 +9,7 @@ use std::{
 
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
-use crate::{backoff, error::Failure, reconciler::Object};
+use crate::{backoff, error::Failure, reconciler::Object, watched::slim};
 
 /// Per object: what it looked like, how often it failed in a row, and what we wrote last.
 pub(super) struct Memory<K: Object> {
@@ -19,6 +19,8 @@ pub(super) struct Memory<K: Object> {
 
 struct Entry<K> {
     seen: Option<u64>,
+    /// The version that the watch told last.
+    version: Option<u64>,
     failures: u32,
     written: Option<Arc<K>>,
 }
@@ -31,16 +33,19 @@ impl<K: Object> Default for Memory<K> {
 
 impl<K> Default for Entry<K> {
     fn default() -> Self {
-        Self { seen: None, failures: 0, written: None }
+        Self { seen: None, version: None, failures: 0, written: None }
     }
 }
 
 impl<K: Object> Memory<K> {
-    /// Whether `object` differs from when this was last asked in what its author controls.
+    /// Whether `object` (from the watch) differs from when this was last asked in what its author
+    /// controls. A write of ours that the watch has caught up with is no longer kept.
     pub(super) fn is_news(&self, reference: &ObjectRef<K>, object: &K) -> bool {
         let print = Some(self.fingerprint(object));
         let mut objects = self.lock();
         let entry = objects.entry(reference.clone()).or_default();
+        entry.version = version(object);
+        entry.written.take_if(|written| !is_newer(written.as_ref(), object));
         let news = entry.seen != print;
         entry.seen = print;
         news
@@ -63,11 +68,15 @@ impl<K: Object> Memory<K> {
         }
     }
 
-    /// Remembers what a write of ours answered.
-    pub(super) fn wrote(&self, object: K) {
+    /// Remembers what a write of ours answered, unless the watch was faster.
+    pub(super) fn wrote(&self, mut object: K) {
+        slim(&mut object);
         let reference = ObjectRef::from_obj(&object);
         let mut objects = self.lock();
-        objects.entry(reference).or_default().written = Some(Arc::new(object));
+        let entry = objects.entry(reference).or_default();
+        if entry.version.is_none() || version(&object) > entry.version {
+            entry.written = Some(Arc::new(object));
+        }
     }
 
     /// Begins the count of failures anew.
@@ -113,7 +122,9 @@ impl<K: Object> Memory<K> {
 /// Whether `ours` is a later state of the object than `theirs`. Versions of one object are numbers
 /// that grow, on every API server that there is; where they are not, the watch is believed.
 fn is_newer(ours: &impl Object, theirs: &impl Object) -> bool {
-    let version = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
-    ours.uid() == theirs.uid()
-        && version(ours.resource_version()) > version(theirs.resource_version())
+    ours.uid() == theirs.uid() && version(ours) > version(theirs)
+}
+
+fn version(object: &impl Object) -> Option<u64> {
+    object.resource_version()?.parse().ok()
 }
