@@ -3,7 +3,12 @@
 use std::io;
 
 use clap::ValueEnum;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    filter::{LevelFilter, ParseError, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -21,11 +26,15 @@ pub enum LogFormat {
 /// `level` is a level or a filter like `info,sealer=debug`; one that cannot be read is answered with
 /// its error. Installing twice is answered too, and changes nothing.
 pub fn install(format: LogFormat, level: &str) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(level).map_err(Error::Filter)?;
-    let lines = fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let filter: Targets = level.parse().map_err(Error::Filter)?;
+    // What passes is decided by the filter, which also knows the most that any target may say.
+    let lines = fmt().with_max_level(LevelFilter::TRACE).with_writer(io::stderr).with_target(false);
     let installed = match format {
-        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let lines = lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
+            lines.finish().with(filter).try_init()
+        }
+        LogFormat::Json => lines.json().flatten_event(true).finish().with(filter).try_init(),
     };
     installed.map_err(|_| Error::Twice)
 }
@@ -35,7 +44,7 @@ pub fn install(format: LogFormat, level: &str) -> Result<(), Error> {
 pub enum Error {
     /// The level is neither a level nor a filter.
     #[error("`--log-level` is neither a level (error, warn, info, debug, trace) nor a filter")]
-    Filter(#[source] tracing_subscriber::filter::ParseError),
+    Filter(#[source] ParseError),
     /// There is a subscriber already.
     #[error("logging was set up twice")]
     Twice,
