@@ -1,8 +1,8 @@
 //! What the daemons cost on real servers, as one table.
 //!
-//! `make bench` runs everything; `make bench ROWS='seal commit'` only what begins with one of these.
-//! Wall clock is the time until the last object is as it should be; processor time and memory are
-//! those of the daemon alone.
+//! `make bench` runs everything; `make bench ROWS='seal-rate image'` only what begins with one of
+//! these. `docs/benchmarks.md` says what each row is. Wall clock is the time until the last object is
+//! as it should be; processor time is the daemon's own until it is quiet, and memory its peak.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is the product")]
 
 use std::{process::ExitCode, time::Duration};
@@ -10,7 +10,10 @@ use std::{process::ExitCode, time::Duration};
 use tests::{Bed, Outcome, crds, kubernetes::Kubernetes};
 
 mod image;
+mod program;
 mod seal;
+
+use program::Program;
 
 /// How long any row may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -18,26 +21,53 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// One line of the table.
 struct Row {
     name: &'static str,
+    program: &'static str,
     work: String,
+    cost: Cost,
+    /// How many objects share the cost, and what one of them is.
+    per: (u32, &'static str),
+}
+
+/// What some work took.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
     wall: Duration,
     cpu: Duration,
     peak_kib: u64,
-    /// How many objects share the processor time, and what one of them is.
-    per: (u32, &'static str),
+}
+
+impl Cost {
+    fn peak_mib(&self) -> f64 {
+        f64::from(u32::try_from(self.peak_kib).unwrap_or(u32::MAX)) / 1024.0
+    }
 }
 
 impl Row {
     fn print(&self) {
-        let each = self.cpu.as_secs_f64() * 1000.0 / f64::from(self.per.0);
-        let rate = f64::from(self.per.0) / self.wall.as_secs_f64();
+        let count = f64::from(self.per.0);
         println!(
-            "| {} | {} | {:.2} s | {rate:.1} /s | {:.2} s | {each:.3} ms a {} | {:.1} MB |",
+            "| {} | {} | {} | {:.2} s | {:.1} /s | {:.2} s | {:.2} ms a {} | {:.1} MiB |",
             self.name,
+            self.program,
             self.work,
-            self.wall.as_secs_f64(),
-            self.cpu.as_secs_f64(),
+            self.cost.wall.as_secs_f64(),
+            count / self.cost.wall.as_secs_f64(),
+            self.cost.cpu.as_secs_f64(),
+            self.cost.cpu.as_secs_f64() * 1000.0 / count,
             self.per.1,
-            f64::from(u32::try_from(self.peak_kib).unwrap_or(u32::MAX)) / 1024.0,
+            self.cost.peak_mib(),
+        );
+    }
+
+    /// How many times as much as this `other` took.
+    fn print_ratio(&self, other: &Self) {
+        let times = |theirs: Duration, ours: Duration| theirs.as_secs_f64() / ours.as_secs_f64();
+        println!(
+            "| {} | ratio | | {:.1} × | | {:.1} × | | {:.1} × |",
+            self.name,
+            times(other.cost.wall, self.cost.wall),
+            times(other.cost.cpu, self.cost.cpu),
+            other.cost.peak_mib() / self.cost.peak_mib(),
         );
     }
 }
@@ -59,25 +89,58 @@ fn main() -> ExitCode {
 }
 
 async fn run(bed: &Bed, wanted: &[String]) -> Outcome {
-    println!("| row | work | wall | rate | CPU | CPU each | peak memory |");
-    println!("|---|---|---|---|---|---|---|");
+    use seal::Spread;
+
+    let upstream = program::upstream_sealed_secrets()?;
+    let programs: Vec<_> = [Program::Ours].into_iter().chain(upstream).collect();
+    println!("| row | program | work | wall | rate | CPU | CPU each | peak memory |");
+    println!("|---|---|---|---|---|---|---|---|");
     let asked = |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.starts_with(want));
-    if asked("seal-rate") {
-        seal::rate(bed, 200, 1, seal::Spread::OneKey).await?.print();
-    }
-    if asked("seal-keys") {
-        seal::rate(bed, 200, 12, seal::Spread::EveryValue).await?.print();
-        seal::rate(bed, 200, 12, seal::Spread::EveryObject).await?.print();
+    for (name, keys, spread) in [
+        ("seal-rate", 1, Spread::OneKey),
+        ("seal-keys", 12, Spread::EveryValue),
+        ("seal-keys", 12, Spread::EveryObject),
+    ] {
+        if asked(name) {
+            compare(&programs, async |program| {
+                seal::rate(bed, program, name, 200, (keys, spread)).await
+            })
+            .await?;
+        }
     }
     if asked("seal-restart") {
-        seal::restart(bed, 1000).await?.print();
+        compare(&programs, async |program| seal::restart(bed, program, 1000).await).await?;
+        seal::restart(bed, &Program::Ours, 4000).await?.print();
+    }
+    if asked("seal-idle") {
+        compare(&programs, async |program| seal::idle(bed, program, false).await).await?;
+        seal::idle(bed, &Program::Ours, true).await?.print();
     }
     if asked("image-scan") {
         image::scan(bed, 10_000).await?.print();
     }
-    if asked("image-commit") {
+    if asked("image-commit-s") {
         image::commit(bed, 200, 200, 1_000, "image-commit-s").await?.print();
+    }
+    if asked("image-commit-l") {
         image::commit(bed, 20_000, 200, 10_000, "image-commit-l").await?.print();
+    }
+    if asked("image-idle") {
+        image::idle(bed).await?.print();
+    }
+    Ok(())
+}
+
+/// Prints what each program took, and how the first compares with each other.
+async fn compare(programs: &[Program], measure: impl AsyncFn(&Program) -> Outcome<Row>) -> Outcome {
+    let mut ours: Option<Row> = None;
+    for program in programs {
+        let row = measure(program).await?;
+        row.print();
+        match &ours {
+            Some(ours) => ours.print_ratio(&row),
+            None => ours = Some(row),
+        }
     }
     Ok(())
 }

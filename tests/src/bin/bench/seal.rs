@@ -1,19 +1,31 @@
 //! Unsealing on a real API server: first sight, many keys, and a restart.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     Api, Client, ResourceExt,
-    api::{ListParams, ObjectMeta, PostParams},
+    api::{ObjectMeta, PostParams, WatchEvent, WatchParams},
 };
 use sealer_api::{SealedSecret, sealed_secret::SealedSecretSpec};
 use sealer_core::sealed::{certificate, certificate::Certificate, scope::Scope};
-use tests::{Bed, Daemon, Outcome, eventually, kubernetes::Kubernetes};
+use serde::de::DeserializeOwned;
+use tests::{Bed, Daemon, Outcome, kubernetes::Kubernetes};
 
-use crate::{PATIENCE, Row};
+use crate::{
+    PATIENCE, Row,
+    program::{Program, Running},
+};
+
+/// What is compared with upstream, which unseals and nothing else.
+const SEALED_ONLY: &str = "--controllers=sealedsecret";
+const EVERYTHING: &str = "--controllers=sealedsecret,gitsecretsync,externalsecret";
 
 const VALUES: usize = 3;
 
@@ -29,65 +41,77 @@ pub(crate) enum Spread {
 }
 
 /// Creates `count` objects, and waits until each has its Secret and says so.
-pub(crate) async fn rate(bed: &Bed, count: u32, keys: usize, spread: Spread) -> Outcome<Row> {
+pub(crate) async fn rate(
+    bed: &Bed,
+    program: &Program,
+    name: &'static str,
+    count: u32,
+    (keys, spread): (usize, Spread),
+) -> Outcome<Row> {
     let arena = Arena::open(bed, keys).await?;
     let objects = arena.sealed(count, spread);
-    let daemon = arena.daemon(bed).await?;
-    let (begin, before) = (Instant::now(), daemon.usage()?);
-    arena.create(objects).await?;
-    arena.synced(count).await?;
-    let (wall, after) = (begin.elapsed(), daemon.usage()?);
-    let (name, how) = match spread {
-        Spread::OneKey => ("seal-rate", "1 key"),
-        Spread::EveryValue => ("seal-keys", "12 keys, every value another"),
-        Spread::EveryObject => ("seal-keys", "12 keys, one an object"),
+    let daemon = arena.start(bed, program, SEALED_ONLY).await?;
+    let (begin, before) = (Instant::now(), daemon.usage()?.cpu);
+    arena.unsealed(objects).await?;
+    let cost = daemon.cost(begin, before, Some(Instant::now())).await?;
+    let how = match spread {
+        Spread::OneKey => "1 key",
+        Spread::EveryValue => "12 keys, every value another",
+        Spread::EveryObject => "12 keys, one an object",
     };
     Ok(Row {
         name,
+        program: program.name(),
         work: format!("{count} SealedSecrets of {VALUES} values, RSA-4096, {how}"),
-        wall,
-        cpu: after.cpu.saturating_sub(before.cpu),
-        peak_kib: after.peak_kib,
+        cost,
         per: (count, "object"),
     })
 }
 
 /// Restarts the daemon over `count` settled objects and waits until it is quiet.
-pub(crate) async fn restart(bed: &Bed, count: u32) -> Outcome<Row> {
+pub(crate) async fn restart(bed: &Bed, program: &Program, count: u32) -> Outcome<Row> {
     let arena = Arena::open(bed, 1).await?;
     let objects = arena.sealed(count, Spread::OneKey);
-    let daemon = arena.daemon(bed).await?;
-    arena.create(objects).await?;
-    arena.synced(count).await?;
+    let daemon = arena.start(bed, program, SEALED_ONLY).await?;
+    arena.unsealed(objects).await?;
     daemon.terminate().await?;
     let begin = Instant::now();
-    let daemon = arena.daemon(bed).await?;
-    let quiet = quiet(&daemon).await?;
-    let usage = daemon.usage()?;
-    let series = r#"signet_status_writes_total{controller="sealedsecret"}"#;
-    let writes = daemon.metric(series).await.unwrap_or_default();
-    if writes > 0.0 {
-        return Err(format!("the restart wrote {writes} statuses").into());
+    let daemon = arena.start(bed, program, SEALED_ONLY).await?;
+    let cost = daemon.cost(begin, Duration::ZERO, None).await?;
+    if let Running::Ours(daemon) = &daemon {
+        let series = r#"signet_status_writes_total{controller="sealedsecret"}"#;
+        let writes = daemon.metric(series).await.unwrap_or_default();
+        if writes > 0.0 {
+            return Err(format!("the restart wrote {writes} statuses").into());
+        }
     }
     Ok(Row {
         name: "seal-restart",
+        program: program.name(),
         work: format!("restart over {count} settled objects until quiet"),
-        wall: quiet.duration_since(begin),
-        cpu: usage.cpu,
-        peak_kib: usage.peak_kib,
+        cost,
         per: (count, "object"),
     })
 }
 
-/// The moment from which the daemon used next to no processor for a second.
-async fn quiet(daemon: &Daemon) -> Outcome<Instant> {
-    loop {
-        let (moment, before) = (Instant::now(), daemon.usage()?.cpu);
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        if daemon.usage()?.cpu.saturating_sub(before) <= Duration::from_millis(10) {
-            return Ok(moment);
-        }
-    }
+/// Starts the daemon on a cluster without any object, and waits until it is quiet.
+pub(crate) async fn idle(bed: &Bed, program: &Program, everything: bool) -> Outcome<Row> {
+    let arena = Arena::open(bed, 1).await?;
+    let (controllers, work) = if everything {
+        (EVERYTHING, "nothing to do, every controller on")
+    } else {
+        (SEALED_ONLY, "nothing to do, SealedSecrets alone")
+    };
+    let begin = Instant::now();
+    let daemon = arena.start(bed, program, controllers).await?;
+    let cost = daemon.cost(begin, Duration::ZERO, None).await?;
+    Ok(Row {
+        name: "seal-idle",
+        program: program.name(),
+        work: work.to_owned(),
+        cost,
+        per: (1, "start"),
+    })
 }
 
 /// A cluster of its own with sealing keys, and a namespace to work in.
@@ -119,16 +143,23 @@ impl Arena {
         Ok(Self { kubernetes, namespace, keys: home, certificates })
     }
 
-    async fn daemon(&self, bed: &Bed) -> Outcome<Daemon> {
+    async fn start(&self, bed: &Bed, program: &Program, controllers: &str) -> Outcome<Running> {
+        if let Program::SealedSecrets(path) = program {
+            return Running::sealed_secrets(bed, path, &self.kubernetes, &self.keys).await;
+        }
+        let cache = bed.folder("cache")?.display().to_string();
         let args = [
-            "--controllers=sealedsecret",
+            controllers,
             "--key-renew-period=0",
             "--leader-elect=false",
             "--log-level=warn",
+            "--cache-dir",
+            &cache,
             "--key-namespace",
             &self.keys,
         ];
-        Daemon::start(bed, "sealer", Some(self.kubernetes.kubeconfig()), &args).await
+        let kubeconfig = Some(self.kubernetes.kubeconfig());
+        Ok(Running::Ours(Daemon::start(bed, "sealer", kubeconfig, &args).await?))
     }
 
     fn sealed(&self, count: u32, spread: Spread) -> Vec<SealedSecret> {
@@ -152,42 +183,51 @@ impl Arena {
             .collect()
     }
 
-    async fn create(&self, objects: Vec<SealedSecret>) -> Outcome {
+    /// Creates the objects, and waits until each has its Secret and says so. It watches rather than
+    /// asks, for the API server has to serve the daemon on the same processors.
+    async fn unsealed(&self, objects: Vec<SealedSecret>) -> Outcome {
+        let names: BTreeSet<_> = objects.iter().map(ResourceExt::name_any).collect();
         let api: Api<SealedSecret> = Api::namespaced(self.client(), &self.namespace);
-        stream::iter(objects)
-            .map(|object| {
-                let api = api.clone();
-                async move { api.create(&PostParams::default(), &object).await.map(drop) }
-            })
-            .buffer_unordered(16)
-            .try_collect::<()>()
-            .await?;
-        Ok(())
-    }
-
-    async fn synced(&self, count: u32) -> Outcome {
         let secrets: Api<Secret> = Api::namespaced(self.client(), &self.namespace);
-        let objects: Api<SealedSecret> = Api::namespaced(self.client(), &self.namespace);
-        eventually(PATIENCE, "every Secret and every status", async || {
-            let listed = secrets.list_metadata(&ListParams::default()).await?;
-            let made =
-                listed.iter().filter(|secret| secret.name_any().starts_with("sealed-")).count();
-            if made < count as usize {
-                return Err(format!("{made} of {count} Secrets").into());
-            }
-            let synced = objects.list(&ListParams::default()).await?;
-            let told = synced.iter().filter(|object| is_synced(object)).count();
-            if told < count as usize {
-                return Err(format!("{told} of {count} statuses").into());
-            }
-            Ok(())
-        })
-        .await
+        let create = stream::iter(objects)
+            .map(async |object| api.create(&PostParams::default(), &object).await.map(drop))
+            .buffer_unordered(16)
+            .try_collect::<()>();
+        let told = until_seen(&api, names.clone(), is_synced);
+        let made = until_seen(&secrets, names, |_| true);
+        tokio::try_join!(async { Ok(create.await?) }, told, made)?;
+        Ok(())
     }
 
     fn client(&self) -> Client {
         self.kubernetes.client()
     }
+}
+
+/// Watches until every one of `missing` was there and `good`.
+async fn until_seen<K>(api: &Api<K>, mut missing: BTreeSet<String>, good: fn(&K) -> bool) -> Outcome
+where
+    K: Clone + Debug + DeserializeOwned + ResourceExt,
+{
+    let watch = async {
+        // A watch may end at any time; the next begins with all that there is.
+        loop {
+            let mut events = std::pin::pin!(api.watch(&WatchParams::default(), "0").await?);
+            while let Some(event) = events.next().await {
+                match event? {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) if good(&object) => {
+                        missing.remove(&object.name_any());
+                    }
+                    WatchEvent::Error(status) => return Err(status.message.into()),
+                    _ => {}
+                }
+                if missing.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, watch).await?
 }
 
 fn is_synced(object: &SealedSecret) -> bool {
