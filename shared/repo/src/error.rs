@@ -14,10 +14,12 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL is not one.
-    #[error("the repository's URL cannot be parsed; write `https://host/path`")]
+    #[error(
+        "the repository's URL cannot be parsed; write `https://host/path` or `ssh://user@host/path`"
+    )]
     Url(#[source] url::ParseError),
     /// The URL's scheme is not spoken here.
-    #[error("`{scheme}` repositories are not supported; use `https`, `http` or `file`")]
+    #[error("`{scheme}` repositories are not supported; use `https`, `ssh`, `http` or `file`")]
     Scheme {
         /// The scheme.
         scheme: String,
@@ -36,6 +38,60 @@ pub enum Error {
     ClearText {
         /// Where to.
         url: SafeUrl,
+    },
+    /// An ssh URL carries a password.
+    #[error("an ssh URL carries no password; put the key and its passphrase into the Secret")]
+    Password,
+    /// The URL and the credentials do not belong together.
+    #[error("`{url}` cannot be used as it is: {need}")]
+    Mismatch {
+        /// Where to.
+        url: SafeUrl,
+        /// What it takes.
+        need: &'static str,
+    },
+    /// The private key cannot be used.
+    #[error("the ssh key in `identity` cannot be used: {why}")]
+    Key {
+        /// What is wrong, and what to do.
+        why: &'static str,
+        /// Why, when somebody below knows more.
+        #[source]
+        source: Option<Source>,
+    },
+    /// The list of known hosts cannot be used.
+    #[error("`known_hosts` cannot be used: {}", at(*.line, .why))]
+    KnownHosts {
+        /// Which line, counted from 1, unless it is about all of them.
+        line: Option<usize>,
+        /// What is wrong, and what to do.
+        why: &'static str,
+    },
+    /// The server is not the one that the list of known hosts knows.
+    #[error("the server of `{url}` is not trusted: {why}")]
+    HostKey {
+        /// Which remote.
+        url: SafeUrl,
+        /// What it showed, and what was expected.
+        why: String,
+    },
+    /// The remote does not let our key in.
+    #[error("`{url}` does not let user `{user}` in with key {key}; add its public key there")]
+    Login {
+        /// Which remote.
+        url: SafeUrl,
+        /// As whom.
+        user: String,
+        /// The key's fingerprint and type.
+        key: String,
+    },
+    /// The remote refuses, in its own words.
+    #[error("`{url}` refuses: {words}")]
+    Refused {
+        /// Which remote.
+        url: SafeUrl,
+        /// What it said; untrusted text, at most 4 KiB.
+        words: String,
     },
     /// The HTTP client cannot be built from what was given.
     #[error("the {what} cannot be used")]
@@ -139,6 +195,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// The range of versions is not one.
+    #[error("`{text}` is no range of versions")]
+    Range {
+        /// The text.
+        text: String,
+        /// Why.
+        source: golang::semver::Error,
+    },
     /// A path cannot be edited.
     #[error("`{path}` cannot be edited: {why}")]
     Path {
@@ -198,6 +262,10 @@ fn absent(reference: &str, empty: bool) -> String {
     }
 }
 
+fn at(line: Option<usize>, why: &str) -> String {
+    line.map_or_else(|| why.to_owned(), |line| format!("line {line} {why}"))
+}
+
 /// Who can mend an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -216,7 +284,11 @@ impl Error {
             Self::Url(_) | Self::Scheme { .. } | Self::Query | Self::ClearText { .. } => {
                 Class::Stalled
             }
-            Self::Name { .. } | Self::Path { .. } | Self::Redirected { .. } => Class::Stalled,
+            Self::Password => Class::Stalled,
+            Self::Mismatch { .. } | Self::Key { .. } | Self::KnownHosts { .. } => Class::Waiting,
+            Self::HostKey { .. } | Self::Login { .. } | Self::Refused { .. } => Class::Waiting,
+            Self::Name { .. } | Self::Range { .. } | Self::Path { .. } => Class::Stalled,
+            Self::Redirected { .. } => Class::Stalled,
             Self::ProxyScheme { .. } | Self::Client { .. } | Self::Sign(_) => Class::Waiting,
             Self::Denied { .. } | Self::NotFound { .. } | Self::NotGit { .. } => Class::Waiting,
             Self::NoSuchReference { .. } | Self::NotACommit { .. } => Class::Waiting,

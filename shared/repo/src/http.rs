@@ -87,7 +87,7 @@ impl Conversation {
     fn authorization(&self) -> Option<HeaderValue> {
         let text = match &self.remote.credentials {
             _ if !self.trusted => return None,
-            Credentials::None => return None,
+            Credentials::None | Credentials::Ssh(_) => return None,
             Credentials::Basic { username, password } => {
                 let pair = [username.as_bytes(), b":", password.expose()].concat();
                 format!("Basic {}", STANDARD.encode(pair))

@@ -1,7 +1,7 @@
 //! A Git remote as an object database: fetch, read, edit trees, commit, push.
 //!
-//! There is no work tree and no `git` process. A remote is read through a [`Mirror`]: for `http(s)` a
-//! bare, shallow object database in the [`Cache`]; for `file` the repository itself.
+//! There is no work tree and no `git` process. A remote is read through a [`Mirror`]: for `http(s)` and
+//! `ssh` a bare, shallow object database in the [`Cache`]; for `file` the repository itself.
 //!
 //! ```text
 //! Remote ──▶ Cache::mirror ──▶ Mirror::fetch ──▶ Commit ──▶ Tree::scan ──▶ Edit::commit ──▶ Mirror::push
@@ -26,6 +26,7 @@ mod reference;
 mod remote;
 mod report;
 mod secret;
+mod ssh;
 mod store;
 mod tree;
 mod url;
@@ -38,9 +39,10 @@ pub use error::{Class, Error};
 pub use gix::ObjectId;
 pub use memory::Memory;
 pub use mirror::{Fetched, Mirror, Rebuilt};
-pub use reference::{Reference, RemoteRef};
+pub use reference::{Range, Reference, RemoteRef};
 pub use remote::{ClearText, Credentials, Identity, Proxy, Remote, Timeouts, Tls};
 pub use report::{Expect, Outcome, Push};
 pub use secret::Secret;
+pub use ssh::Ssh;
 pub use tree::{File, Scan, Tree};
 pub use url::SafeUrl;

@@ -71,6 +71,10 @@ impl Local {
         };
         let name = match (wanted, wanted.full_name()) {
             (Reference::Commit(_), _) => None,
+            (Reference::SemVer(range), _) => {
+                let tags = self.refs(crate::reference::TAGS)?;
+                Some(range.highest(tags).ok_or_else(absent)?.name)
+            }
             (_, Some(name)) => Some(name),
             (_, None) => {
                 let head = repo.head_name().map_err(|source| self.failed(source))?;

@@ -185,6 +185,13 @@ impl Mirror {
     ) -> Result<(Option<String>, ObjectId), Error> {
         let name = match (wanted, wanted.full_name()) {
             (Reference::Commit(id), _) => return Ok((None, *id)),
+            (Reference::SemVer(range), _) => {
+                let tags = session.refs(&[reference::TAGS])?;
+                let empty = tags.is_empty() && session.refs(&["refs/"])?.is_empty();
+                let (url, reference) = (self.remote.url.clone(), wanted.to_string());
+                let absent = Error::NoSuchReference { url, reference, empty };
+                return range.highest(tags).map(|tag| (Some(tag.name), tag.id)).ok_or(absent);
+            }
             (_, Some(name)) => name,
             (_, None) => "HEAD".to_owned(),
         };

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use gix::ObjectId;
+use golang::semver;
+
+use crate::Error;
 
 /// A place in a repository's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub enum Reference {
     Branch(String),
     /// A tag, without `refs/tags/`.
     Tag(String),
+    /// The highest version among the tags that a range holds.
+    SemVer(Range),
     /// A full reference name, such as `refs/pull/1/head`.
     Name(String),
     /// A commit. Servers may refuse commits that no reference leads to.
@@ -23,7 +28,7 @@ impl Reference {
     /// The full name, where one is known without asking.
     pub(crate) fn full_name(&self) -> Option<String> {
         match self {
-            Self::Default | Self::Commit(_) => None,
+            Self::Default | Self::SemVer(_) | Self::Commit(_) => None,
             Self::Branch(branch) => Some(format!("refs/heads/{branch}")),
             Self::Tag(tag) => Some(format!("refs/tags/{tag}")),
             Self::Name(name) => Some(name.clone()),
@@ -37,11 +42,49 @@ impl fmt::Display for Reference {
             Self::Default => f.write_str("the default branch"),
             Self::Branch(branch) => write!(f, "branch `{branch}`"),
             Self::Tag(tag) => write!(f, "tag `{tag}`"),
+            Self::SemVer(range) => write!(f, "a tag in `{range}`"),
             Self::Name(name) => write!(f, "reference `{name}`"),
             Self::Commit(id) => write!(f, "commit `{id}`"),
         }
     }
 }
+
+/// A range of versions, as Masterminds' library reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    text: String,
+    range: semver::Range,
+}
+
+impl Range {
+    /// Reads a range, such as `1.2.x` or `>=1.0 <2.0`.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let range = semver::Range::parse(text)
+            .map_err(|source| Error::Range { text: text.to_owned(), source })?;
+        Ok(Self { text: text.to_owned(), range })
+    }
+
+    /// The tag of the highest version in the range; of equal ones the last by name.
+    pub(crate) fn highest(&self, tags: impl IntoIterator<Item = RemoteRef>) -> Option<RemoteRef> {
+        let versions = tags.into_iter().filter_map(|tag| {
+            let version = semver::Version::parse(tag.name.strip_prefix(TAGS)?)?;
+            self.range.matches(&version).then_some((version, tag))
+        });
+        let order = |a: &(semver::Version, RemoteRef), b: &(semver::Version, RemoteRef)| {
+            a.0.cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name))
+        };
+        versions.max_by(order).map(|(_, tag)| tag)
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Where tags are.
+pub(crate) const TAGS: &str = "refs/tags/";
 
 /// A reference as the remote listed it.
 #[derive(Debug, Clone, PartialEq, Eq)]

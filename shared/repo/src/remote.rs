@@ -5,7 +5,7 @@ use std::{fmt, sync::LazyLock, time::Duration};
 use aws_lc_rs::{hmac, rand};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{Error, SafeUrl, Secret};
+use crate::{Error, SafeUrl, Secret, Ssh};
 
 /// A Git repository, how to reach it, and as whom.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub enum Credentials {
     },
     /// The holder of a token.
     Bearer(Secret),
+    /// The holder of a key, to servers that are known.
+    Ssh(Box<Ssh>),
 }
 
 /// Whom to trust, and who we are, below HTTP.
@@ -151,6 +153,10 @@ impl Remote {
                 field(hash, username.as_bytes());
             }
             Credentials::Bearer(_) => field(hash, b"bearer"),
+            Credentials::Ssh(ssh) => {
+                field(hash, b"ssh");
+                field(hash, ssh.known_hosts.text());
+            }
         }
     }
 }
@@ -164,6 +170,7 @@ impl Credentials {
                 field(hash, password.expose());
             }
             Self::Bearer(token) => field(hash, token.expose()),
+            Self::Ssh(ssh) => field(hash, ssh.key.blob()),
         }
     }
 
@@ -171,7 +178,8 @@ impl Credentials {
     /// web server puts the header there.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
         match self {
-            Self::None => Vec::new(),
+            // A key never leaves this process.
+            Self::None | Self::Ssh(_) => Vec::new(),
             Self::Bearer(token) => vec![Secret::new(token.expose())],
             Self::Basic { username, password } => {
                 let pair = Secret::new([username.as_bytes(), b":", password.expose()].concat());
@@ -196,6 +204,7 @@ impl fmt::Debug for Credentials {
             Self::None => "None",
             Self::Basic { .. } => "Basic(..)",
             Self::Bearer(_) => "Bearer(..)",
+            Self::Ssh(_) => "Ssh(..)",
         })
     }
 }
@@ -220,7 +229,7 @@ impl Proxy {
             Credentials::Basic { username, password } => {
                 proxy.basic_auth(username, &String::from_utf8_lossy(password.expose()))
             }
-            Credentials::None | Credentials::Bearer(_) => proxy,
+            Credentials::None | Credentials::Bearer(_) | Credentials::Ssh(_) => proxy,
         })
     }
 }

@@ -69,6 +69,9 @@ impl Session {
     }
 
     fn open(remote: &Arc<Remote>, service: Service, version: Protocol) -> Result<Self, Error> {
+        if remote.url.is_ssh() {
+            return Err(Error::Mismatch { url: remote.url.clone(), need: "ssh is not spoken yet" });
+        }
         let failure = Failure::default();
         let deadline = Instant::now() + remote.timeouts.operation;
         let conversation = Conversation::new(remote, deadline, failure.clone())?;

@@ -90,7 +90,9 @@ fn branch_of(reference: &Reference) -> Option<String> {
     match reference {
         Reference::Branch(branch) => Some(branch.clone()),
         Reference::Name(name) => name.strip_prefix("refs/heads/").map(str::to_owned),
-        Reference::Default | Reference::Tag(_) | Reference::Commit(_) => None,
+        Reference::Default | Reference::Tag(_) | Reference::SemVer(_) | Reference::Commit(_) => {
+            None
+        }
     }
 }
 
@@ -102,7 +104,7 @@ pub(super) fn revision(reference: &Reference, id: repo::ObjectId) -> String {
             let short = name.strip_prefix("refs/heads/").unwrap_or(name);
             format!("{short}@sha1:{id}")
         }
-        Reference::Default | Reference::Commit(_) => format!("sha1:{id}"),
+        Reference::Default | Reference::SemVer(_) | Reference::Commit(_) => format!("sha1:{id}"),
     }
 }
 

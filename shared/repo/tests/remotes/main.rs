@@ -4,6 +4,7 @@
 
 mod faults;
 mod git;
+mod keys;
 mod large;
 mod read;
 mod server;

@@ -1,6 +1,6 @@
 //! Fetching and reading.
 
-use repo::{Error, Memory, Reference, Tree};
+use repo::{Error, Memory, Range, Reference, Tree};
 
 use crate::{Bed, git::Origin, head, main_branch, server::Mood};
 
@@ -233,4 +233,41 @@ fn an_empty_repository_has_no_branch_and_says_so() {
         }
         assert!(mirror.refs("refs/").unwrap().is_empty(), "{way}");
     }
+}
+
+#[test]
+fn a_range_finds_the_highest_tag_that_it_holds() {
+    let bed = Bed::of(Origin::with(&[("a.yaml", "a: 1\n")]));
+    for tag in ["v1.2.0", "1.10.0", "v1.3.0-rc.1", "2.0.0", "latest", "v1.10.0"] {
+        bed.origin.commit("main", tag, &[("a.yaml", &format!("a: {tag}\n"))]);
+        let args = if tag == "v1.10.0" { vec!["tag", "-m", tag, tag] } else { vec!["tag", tag] };
+        let args: Vec<&str> = args.into_iter().chain(["main"]).collect();
+        bed.origin.git(&[&["-c", "user.name=A", "-c", "user.email=a@t"], &args[..]].concat());
+    }
+    #[rustfmt::skip]
+    let cases = [
+        // range         tag
+        ("1.x",          Some("v1.10.0")), // of equal versions, the last by name
+        ("*",            Some("2.0.0")),
+        ("<1.5",         Some("v1.2.0")),
+        ("~1.3.0-0",     Some("v1.3.0-rc.1")),
+        (">2",           None),
+    ];
+    for (name, mirror) in bed.both() {
+        for (range, tag) in cases {
+            let wanted = Reference::SemVer(Range::parse(range).unwrap());
+            let found = mirror.fetch(&wanted);
+            let found = found.as_ref().map(|fetched| (fetched.name.as_deref(), fetched.commit.id));
+            if let Some(tag) = tag {
+                let full = format!("refs/tags/{tag}");
+                let id = bed.origin.id(&format!("{full}^{{commit}}"));
+                assert_eq!(found.unwrap(), (Some(&*full), id), "{name} {range}");
+            } else {
+                let error = found.unwrap_err();
+                assert!(matches!(error, Error::NoSuchReference { empty: false, .. }), "{error}");
+                assert!(error.to_string().contains("a tag in `>2`"), "{error}");
+            }
+        }
+    }
+    assert!(matches!(Range::parse("one"), Err(Error::Range { .. })));
 }
