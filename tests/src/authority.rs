@@ -19,10 +19,14 @@ pub struct Authority {
     pub server_certificate: PathBuf,
     /// The key of the server certificate, PEM.
     pub server_key: PathBuf,
+    /// A client's certificate, PEM.
+    pub client_certificate: PathBuf,
+    /// The key of the client's certificate, PEM.
+    pub client_key: PathBuf,
 }
 
 impl Authority {
-    /// Makes an authority and one server certificate in `folder`.
+    /// Makes an authority, and a certificate for a server and one for a client, in `folder`.
     pub fn create(folder: &Path) -> Outcome<Self> {
         fs::create_dir_all(folder)?;
         let mut params = CertificateParams::new(Vec::new())?;
@@ -42,6 +46,14 @@ impl Authority {
         let server_key = KeyPair::generate()?;
         let signed = server.signed_by(&server_key, &issuer)?;
 
+        let mut client = CertificateParams::new(Vec::new())?;
+        client.distinguished_name.push(DnType::CommonName, "client");
+        client.use_authority_key_identifier_extension = true;
+        client.key_usages.push(KeyUsagePurpose::DigitalSignature);
+        client.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        let client_key = KeyPair::generate()?;
+        let client = client.signed_by(&client_key, &issuer)?;
+
         let write = |name: &str, pem: String| -> Outcome<PathBuf> {
             let path = folder.join(name);
             fs::write(&path, pem)?;
@@ -51,6 +63,8 @@ impl Authority {
             certificate: write("ca.crt", certificate.pem())?,
             server_certificate: write("server.crt", signed.pem())?,
             server_key: write("server.key", server_key.serialize_pem())?,
+            client_certificate: write("client.crt", client.pem())?,
+            client_key: write("client.key", client_key.serialize_pem())?,
         })
     }
 

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use crate::authority::Authority;
-use crate::git::{GitHttp, GitSsh, Repository};
+use crate::git::{GitHttp, GitSsh, Repository, SshOptions};
 use crate::gitea::Gitea;
 use crate::http::Http;
 use crate::kubernetes::Kubernetes;
@@ -156,7 +156,7 @@ impl Bed {
 
     /// The shared Git server over ssh.
     pub async fn git_ssh(&self) -> Outcome<&GitSsh> {
-        shared(&self.0.git_ssh, || GitSsh::start(self)).await
+        shared(&self.0.git_ssh, || GitSsh::start(self, SshOptions::default())).await
     }
 
     /// The shared Gitea, plain http.

@@ -13,7 +13,7 @@ mod http;
 mod ssh;
 
 pub use http::GitHttp;
-pub use ssh::GitSsh;
+pub use ssh::{GitSsh, HOST_KEYS, Options as SshOptions};
 
 /// A bare repository, reachable as a file and through every Git server of the bed.
 #[derive(Clone)]

@@ -85,6 +85,14 @@ pub enum Error {
         /// The key's fingerprint and type.
         key: String,
     },
+    /// The remote takes no push options.
+    #[error(
+        "`{url}` takes no push options; allow them there (`receive.advertisePushOptions`) or send none"
+    )]
+    PushOptions {
+        /// Which remote.
+        url: SafeUrl,
+    },
     /// The remote refuses, in its own words.
     #[error("`{url}` refuses: {words}")]
     Refused {
@@ -287,6 +295,7 @@ impl Error {
             Self::Password => Class::Stalled,
             Self::Mismatch { .. } | Self::Key { .. } | Self::KnownHosts { .. } => Class::Waiting,
             Self::HostKey { .. } | Self::Login { .. } | Self::Refused { .. } => Class::Waiting,
+            Self::PushOptions { .. } => Class::Waiting,
             Self::Name { .. } | Self::Range { .. } | Self::Path { .. } => Class::Stalled,
             Self::Redirected { .. } => Class::Stalled,
             Self::ProxyScheme { .. } | Self::Client { .. } | Self::Sign(_) => Class::Waiting,

@@ -8,7 +8,7 @@ mod exchange;
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -22,31 +22,10 @@ use reqwest::{
 };
 use url::Url;
 
-use crate::guard::lock;
-use crate::{Credentials, Error, Remote, SafeUrl};
+use crate::{Credentials, Error, Remote, SafeUrl, failure::Failure};
 
 use exchange::Exchange;
 pub(crate) use exchange::{Answer, Body};
-
-/// Where the first failure of a conversation is kept.
-///
-/// The layers above see it as an IO error without meaning; whoever ends the conversation looks here.
-#[derive(Clone, Default)]
-pub(crate) struct Failure(Arc<Mutex<Option<Error>>>);
-
-impl Failure {
-    /// Keeps `error`, unless there is one, and returns what to tell the layers above.
-    pub(crate) fn keep(&self, error: Error) -> io::Error {
-        let told = io::Error::other(error.to_string());
-        lock(&self.0).get_or_insert(error);
-        told
-    }
-
-    /// The failure, if there was one.
-    pub(crate) fn take(&self) -> Option<Error> {
-        lock(&self.0).take()
-    }
-}
 
 /// One conversation with one remote.
 #[derive(Clone)]
@@ -69,6 +48,10 @@ impl Conversation {
         failure: Failure,
     ) -> Result<Self, Error> {
         let url = &remote.url;
+        if let Credentials::Ssh(_) = remote.credentials {
+            let need = "an ssh key opens `ssh://` URLs; give a user and password, or a token";
+            return Err(Error::Mismatch { url: url.clone(), need });
+        }
         let readable = url.is_clear_text() && !remote.credentials.is_none();
         if readable && remote.clear_text == crate::ClearText::Loopback && !url.is_loopback() {
             return Err(Error::ClearText { url: url.clone() });

@@ -15,6 +15,7 @@ mod cache;
 mod commit;
 mod edit;
 mod error;
+mod failure;
 mod guard;
 mod http;
 mod local;

@@ -104,7 +104,12 @@ impl Local {
     }
 
     /// Does what `git receive-pack` would do.
-    pub(crate) fn update(&self, draft: Option<&Draft>, push: &Push) -> Result<Outcome, Error> {
+    pub(crate) fn update(
+        &self,
+        url: &SafeUrl,
+        draft: Option<&Draft>,
+        push: &Push,
+    ) -> Result<Outcome, Error> {
         let objects = self.open()?;
         let repo = objects.handle();
         let old = self.target(&repo, &push.target)?;
@@ -116,6 +121,10 @@ impl Local {
             Expect::Is(id) if old != Some(id) => return Ok(Outcome::Stale { actual: old }),
             Expect::Absent if old.is_some() => return Ok(Outcome::Stale { actual: old }),
             Expect::Is(_) | Expect::Absent | Expect::Any => {}
+        }
+        let takes = repo.config_snapshot().boolean("receive.advertisePushOptions").unwrap_or(false);
+        if !push.options.is_empty() && !takes {
+            return Err(Error::PushOptions { url: url.clone() });
         }
         if let Some(draft) = draft {
             draft.write(&objects)?;

@@ -261,7 +261,7 @@ impl Mirror {
             return Err(Error::Name { name: target.clone() });
         }
         match &self.home {
-            Home::Local(local) => local.update(draft, push),
+            Home::Local(local) => local.update(&self.remote.url, draft, push),
             Home::Stored { store, .. } => {
                 let mut state = store.lock();
                 let outcome = self.send(draft, push)?;

@@ -5,7 +5,7 @@ use std::{fmt, sync::LazyLock, time::Duration};
 use aws_lc_rs::{hmac, rand};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{Error, SafeUrl, Secret, Ssh};
+use crate::{Error, SafeUrl, Secret, Ssh, url::Address};
 
 /// A Git repository, how to reach it, and as whom.
 #[derive(Debug)]
@@ -121,6 +121,17 @@ impl Remote {
             proxy.credentials.secret(&mut hash);
         }
         field(&mut hash, &self.timeouts.connect.as_millis().to_be_bytes());
+        Identity::of(hash)
+    }
+
+    /// What an ssh server lets in as the same.
+    pub(crate) fn login(address: &Address, ssh: &Ssh) -> Identity {
+        let mut hash = hmac::Context::with_key(&PROCESS_KEY);
+        field(&mut hash, address.host.as_bytes());
+        field(&mut hash, &address.port.to_be_bytes());
+        field(&mut hash, address.user.as_bytes());
+        field(&mut hash, ssh.known_hosts.text());
+        field(&mut hash, ssh.key.blob());
         Identity::of(hash)
     }
 

@@ -11,7 +11,7 @@ pub struct Push {
     pub target: String,
     /// What it must point at for the update to be made.
     pub expect: Expect,
-    /// Push options, sent when the server takes them; none may contain a line break.
+    /// Push options, which the server must take; none may contain a line break.
     pub options: Vec<String>,
 }
 

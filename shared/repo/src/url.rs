@@ -60,7 +60,6 @@ impl SafeUrl {
     }
 
     /// Where an `ssh` URL leads; `None` for others, and for one without a host or path.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the transport follows"))]
     pub(crate) fn ssh(&self) -> Option<Address> {
         let host = self.0.host_str().filter(|host| self.is_ssh() && !host.is_empty())?;
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -109,7 +108,6 @@ impl SafeUrl {
 }
 
 /// Where an `ssh` URL leads.
-#[cfg_attr(not(test), expect(dead_code, reason = "the transport follows"))]
 pub(crate) struct Address {
     /// A name or an IP address, in lower case, without brackets.
     pub(crate) host: String,

@@ -27,13 +27,15 @@ use crate::guard::lock;
 use crate::{
     Error, Remote, RemoteRef,
     error::Source,
-    http::{Conversation, Failure},
+    failure::Failure,
+    http::Conversation,
     pack::{self, OverLimit, Received},
+    ssh,
 };
 
 /// A conversation with one service of a remote.
 ///
-/// The transport is a trait object: whatever carries Git's lines, HTTP today, fits here.
+/// The transport is a trait object: whatever carries Git's lines fits here.
 pub(crate) struct Session {
     remote: Arc<Remote>,
     transport: Box<dyn Transport>,
@@ -69,16 +71,17 @@ impl Session {
     }
 
     fn open(remote: &Arc<Remote>, service: Service, version: Protocol) -> Result<Self, Error> {
-        if remote.url.is_ssh() {
-            return Err(Error::Mismatch { url: remote.url.clone(), need: "ssh is not spoken yet" });
-        }
         let failure = Failure::default();
         let deadline = Instant::now() + remote.timeouts.operation;
-        let conversation = Conversation::new(remote, deadline, failure.clone())?;
         let broken = |source: Source| protocol(remote, &failure, "begin to talk", source);
-        let url = gix::url::parse(remote.url.as_str()).map_err(|source| broken(source.into()))?;
-        let mut transport: Box<dyn Transport> =
-            Box::new(http::connect_http(conversation, url, version, false));
+        let mut transport: Box<dyn Transport> = if remote.url.is_ssh() {
+            ssh::connect(remote, service, version, deadline, &failure)?
+        } else {
+            let conversation = Conversation::new(remote, deadline, failure.clone())?;
+            let url = gix::url::parse(remote.url.as_str());
+            let url = url.map_err(|source| broken(source.into()))?;
+            Box::new(http::connect_http(conversation, url, version, false))
+        };
         let handshake = gix_protocol::handshake(
             &mut transport,
             service,
@@ -182,7 +185,10 @@ fn unpacked(remote: &Remote, failure: &Failure, source: Source, limit: u64) -> E
             if io.get_ref().and_then(|inner| inner.downcast_ref::<OverLimit>()).is_some() {
                 return Error::TooLarge { url: remote.url.clone(), limit };
             }
-            if let std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded = io.kind() {
+            if let std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge = io.kind()
+            {
                 return Error::disk("objects/pack")(std::io::Error::from(io.kind()));
             }
         }

@@ -16,6 +16,7 @@ mod bed;
 mod charts;
 mod conformance;
 mod demo;
+mod git;
 mod image;
 mod image_documented;
 mod image_faults;
@@ -52,6 +53,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         charts::trials,
         conformance::trials,
         demo::trials,
+        git::trials,
         image::trials,
         image_documented::trials,
         image_faults::trials,

@@ -6,7 +6,9 @@ use aws_lc_rs::{rand::SystemRandom, rsa, signature};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use russh::keys::{
     Algorithm, Error as KeyError, HashAlg, PrivateKey, PublicKey, decode_secret_key,
-    encode_pkcs8_pem, signature::Signer, ssh_key,
+    encode_pkcs8_pem,
+    signature::{Signer, Verifier},
+    ssh_key,
 };
 use zeroize::Zeroizing;
 
@@ -41,7 +43,17 @@ impl Key {
             .map_err(|source| unusable("its public half cannot be written", source))?;
         let private = match private.algorithm() {
             Algorithm::Rsa { .. } => Private::Rsa(Arc::new(rsa_pair(&private)?)),
-            Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Private::Other(Arc::new(private)),
+            Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => {
+                // Who is let in by the public half must have the private one: connections wait for
+                // their next use by its holder.
+                let signed: ssh_key::Signature = private
+                    .try_sign(SAMPLE)
+                    .map_err(|source| unusable("it does not sign", source))?;
+                let own = "its private and public halves do not belong together";
+                Verifier::verify(&public, SAMPLE, &signed)
+                    .map_err(|source| unusable(own, source))?;
+                Private::Other(Arc::new(private))
+            }
             _ => {
                 let why = "its type is not supported; use ed25519, ecdsa or rsa";
                 return Err(Error::Key { why, source: None });
@@ -161,5 +173,7 @@ fn unusable(why: &'static str, source: impl Into<crate::error::Source>) -> Error
     Error::Key { why, source: Some(source.into()) }
 }
 
+/// What a key signs to show that it can.
+const SAMPLE: &[u8] = b"signet";
 const NO_PASSPHRASE: &str = "it is encrypted; put its passphrase into `password`";
 const WRONG_PASSPHRASE: &str = "the passphrase in `password` does not open it";

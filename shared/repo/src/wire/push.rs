@@ -42,7 +42,10 @@ impl Session {
     pub(crate) fn push(mut self, command: &Command<'_>) -> Result<Report, Error> {
         let capabilities = &self.handshake.capabilities;
         let sideband = capabilities.contains("side-band-64k");
-        let with_options = !command.options.is_empty() && capabilities.contains("push-options");
+        let with_options = !command.options.is_empty();
+        if with_options && !capabilities.contains("push-options") {
+            return Err(Error::PushOptions { url: self.remote.url.clone() });
+        }
         if command.new.is_none() && !capabilities.contains("delete-refs") {
             return Ok(Report {
                 refused: Some("the server deletes no references".to_owned()),

@@ -334,9 +334,9 @@ fn mirrors_used_longest_ago_make_room() {
     );
 }
 
-/// What the next test kills.
+/// What the next tests start: a process that fetches, commits and pushes until it cannot.
 #[test]
-#[ignore = "a part of `a_process_killed_at_any_point_harms_nothing`"]
+#[ignore = "a part of the tests below, which start it"]
 #[expect(clippy::disallowed_methods, reason = "the test that starts this one says where to work")]
 fn a_victim() {
     let (cache, url) =
@@ -344,10 +344,32 @@ fn a_victim() {
     let cache = Cache::open(std::path::Path::new(&cache), 1 << 30).unwrap();
     let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
     for round in 0.. {
-        let base = head(&mirror);
+        let base = match mirror.fetch(&main_branch()) {
+            Ok(fetched) => fetched.commit,
+            Err(error) => panic!("{:?}: {error}: {error:?}", error.class()),
+        };
         let draft = draft(&base, "apps/b.yaml", &format!("b: {} {round}\n", std::process::id()));
         mirror.push(&draft, &to_main(Expect::Is(base.id))).unwrap();
     }
+}
+
+/// The command that becomes the victim, below a shell that may say what it lacks.
+fn victim(cache: &std::path::Path, url: &str, limits: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", &format!("{limits} exec \"$@\""), "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "faults::a_victim", "--ignored", "--nocapture"])
+        .env("VICTIM_CACHE", cache)
+        .env("VICTIM_URL", url)
+        .stdout(std::process::Stdio::null());
+    command
+}
+
+/// How often a process is killed; `SIGNET_KILLS` says otherwise.
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says how long they may take")]
+fn kills() -> u64 {
+    std::env::var("SIGNET_KILLS").map_or(20, |kills| kills.parse().expect("a number"))
 }
 
 #[test]
@@ -355,22 +377,32 @@ fn a_process_killed_at_any_point_harms_nothing() {
     let bed = Bed::of(origin());
     let cache = bed.dir.path().join("victim");
     let url = bed.server.url("bot:sesame@", "app.git");
-    for round in 0..12_u64 {
-        let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "faults::a_victim", "--ignored", "--nocapture"])
-            .env("VICTIM_CACHE", &cache)
-            .env("VICTIM_URL", &url)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::park_timeout(Duration::from_millis(20 + 37 * round));
+    let (rounds, mut rebuilt) = (kills(), 0);
+    // How long a fetch and two pushes take from the start, here and now.
+    let (began, before) = (Instant::now(), bed.origin.commits());
+    let mut pace = victim(&cache, &url, "").spawn().unwrap();
+    while bed.origin.commits() < before + 2 {
+        std::thread::yield_now();
+    }
+    let span = began.elapsed();
+    pace.kill().unwrap();
+    pace.wait().unwrap();
+    for round in 0..rounds {
+        let mut victim = victim(&cache, &url, "").spawn().unwrap();
+        // Spread over the start, the first fetch and some fetches and pushes.
+        let share = u32::try_from(round * 7919 % 1500).unwrap();
+        std::thread::park_timeout(span * share / 1000);
         victim.kill().unwrap();
         victim.wait().unwrap();
         let cache = Cache::open(&cache, 1 << 30).unwrap();
         let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
         bed.origin.commit("main", "theirs", &[("a.yaml", &format!("a: {round}\n"))]);
         let fetched = mirror.fetch(&main_branch()).unwrap();
-        assert_eq!((fetched.commit.id, fetched.rebuilt), (bed.origin.id("main"), None), "{round}");
+        assert_eq!(fetched.commit.id, bed.origin.id("main"), "{round}");
+        // It may have had its day, but never a damage.
+        let due = matches!(fetched.rebuilt, None | Some(Rebuilt::Packs { .. }));
+        assert!(due, "{round}: {:?}", fetched.rebuilt);
+        rebuilt += u64::from(fetched.rebuilt.is_some());
         let base = fetched.commit;
         is_pushed(
             &mirror
@@ -379,11 +411,31 @@ fn a_process_killed_at_any_point_harms_nothing() {
         );
     }
     bed.origin.is_sound();
-    let log = bed.origin.git(&["log", "--format=%an", "main"]);
-    assert!(
-        log.lines().filter(|author| *author == "Bot").count() > 12,
-        "the victims did some work: {log}"
-    );
+    // Each round has one of theirs and one of ours; the rest is the victims'.
+    let commits = bed.origin.commits() as u64;
+    assert!(commits > 3 + 2 * rounds, "the victims did some work: {commits}");
+    assert!(rebuilt <= rounds / 20, "{rebuilt} mirrors were made anew in {rounds} rounds");
+}
+
+#[test]
+fn a_full_disk_is_named_and_harms_nothing() {
+    let bed = Bed::of(origin());
+    let (cache, url) = (bed.dir.path().join("victim"), bed.server.url("bot:sesame@", "app.git"));
+    drop(Cache::open(&cache, 1 << 30).unwrap().mirror(Remote::parse(&url).unwrap()).unwrap());
+    let noise: Vec<String> = (0..20_000_u64).map(|n| format!("{:x}", n * n * n * 7919)).collect();
+    bed.origin.commit("main", "large", &[("large.txt", &noise.concat())]);
+    // No file may have more than 16 KiB; the signal that says so is ignored, as a disk sends none.
+    let output = victim(&cache, &url, "trap '' XFSZ; ulimit -f 32;").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "the disk was not full");
+    assert!(said.contains("Transient: could not use `objects/pack` in the Git cache"), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+
+    let cache = Cache::open(&cache, 1 << 30).unwrap();
+    let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
+    let fetched = mirror.fetch(&main_branch()).unwrap();
+    assert_eq!((fetched.commit.id, fetched.rebuilt), (bed.origin.id("main"), None));
+    assert_eq!(fetched.commit.files().list("").unwrap().len(), 3);
 }
 
 #[test]

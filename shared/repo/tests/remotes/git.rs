@@ -50,6 +50,11 @@ impl Origin {
         self.git(&["rev-parse", name]).trim().parse().unwrap()
     }
 
+    /// How many commits `main` has.
+    pub(crate) fn commits(&self) -> usize {
+        self.git(&["rev-list", "--count", "main"]).trim().parse().unwrap()
+    }
+
     /// The content of a file of `main`.
     pub(crate) fn show(&self, path: &str) -> String {
         self.git(&["show", &format!("main:{path}")])

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use repo::{Class, Error, Secret, Ssh};
 
 const KNOWN: &[u8] =
@@ -81,4 +82,40 @@ fn what_is_no_key_is_refused_with_a_remedy() {
         let error = read(text, None).err().unwrap();
         assert!(error.to_string().contains(complaint), "{error:?}");
     }
+}
+
+#[test]
+fn the_halves_of_a_key_must_belong_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = ["mine", "theirs"].map(|name| {
+        let path = dir.path().join(name);
+        run(
+            "ssh-keygen",
+            &["-q", "-t", "ed25519", "-N", "", "-C", "c", "-f", path.to_str().unwrap()],
+        );
+        let text = fs::read_to_string(&path).unwrap();
+        let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+        STANDARD.decode(body).unwrap()
+    });
+    // The public half follows the type's name and its length, and stands there three times.
+    let public = |key: &[u8]| {
+        let name = b"ssh-ed25519\0\0\0\x20";
+        let at = key.windows(name.len()).position(|window| window == name).unwrap() + name.len();
+        key[at..at + 32].to_vec()
+    };
+    let [mut mine, theirs] = made;
+    let (own, other) = (public(&mine), public(&theirs));
+    while let Some(at) = mine.windows(32).position(|window| window == own) {
+        mine[at..at + 32].copy_from_slice(&other);
+    }
+    let pem = format!(
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+        STANDARD.encode(mine)
+    );
+    let error = read(pem.as_bytes(), None).err().unwrap();
+    let words = error.to_string();
+    assert!(
+        words.contains("do not belong together") || words.contains("cannot be read"),
+        "{words}"
+    );
 }

@@ -357,3 +357,20 @@ fn a_signed_commit_carries_the_signature_of_its_bytes() {
         "{commit}"
     );
 }
+
+#[test]
+fn a_server_that_takes_no_push_options_is_not_sent_any() {
+    let bed = Bed::of(Origin::with(&[("a.yaml", "a: 1\n")]));
+    bed.origin.git(&["config", "receive.advertisePushOptions", "false"]);
+    for (way, mirror) in bed.both() {
+        let base = head(&mirror);
+        let draft = draft(&base, "a.yaml", &format!("a: {way}\n"));
+        let mut push = to_main(Expect::Is(base.id));
+        push.options = vec!["ci.skip=true".to_owned()];
+        let error = mirror.push(&draft, &push).unwrap_err();
+        assert!(matches!(error, Error::PushOptions { .. }), "{way}: {error:?}");
+        assert_eq!(bed.origin.id("main"), base.id, "{way}: nothing was pushed without them");
+        push.options.clear();
+        is_pushed(&mirror.push(&draft, &push).unwrap());
+    }
+}
