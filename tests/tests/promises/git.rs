@@ -44,20 +44,20 @@ impl Home {
         Ok(Self { cache, repository: bed.repository(name, &[("a.yaml", "a: 1\n")])? })
     }
 
-    fn remote(&self, url: &str, credentials: Credentials) -> Outcome<Remote> {
-        let mut remote = Remote::parse(url)?;
-        remote.credentials = credentials;
-        remote.timeouts.operation = Duration::from_secs(30);
-        Ok(remote)
-    }
-
     /// The mirror over ssh with a key in a file.
     fn ssh(&self, server: &GitSsh, key: &Path, phrase: &str, known: &str) -> Outcome<Mirror> {
         let phrase = Secret::new(phrase);
         let ssh = Ssh::new(&Secret::new(fs::read(key)?), Some(&phrase), known.as_bytes())?;
-        let remote = self.remote(&server.url(&self.repository), Credentials::Ssh(Box::new(ssh)))?;
+        let remote = remote_at(&server.url(&self.repository), Credentials::Ssh(Box::new(ssh)))?;
         Ok(self.cache.mirror(remote)?)
     }
+}
+
+fn remote_at(url: &str, credentials: Credentials) -> Outcome<Remote> {
+    let mut remote = Remote::parse(url)?;
+    remote.credentials = credentials;
+    remote.timeouts.operation = Duration::from_secs(30);
+    Ok(remote)
 }
 
 fn main_branch() -> Reference {
@@ -148,7 +148,7 @@ async fn host_keys(bed: Bed) -> Outcome {
         for (round, kind) in HOST_KEYS.into_iter().enumerate() {
             // Only this key of the server is known, so it is the one that it must prove.
             let known = server.known_by(kind)?;
-            let hashed = home.cache_file(&bed, &known)?;
+            let hashed = hidden(&bed, &known)?;
             for (form, known) in [("plain", known), ("hashed", hashed)] {
                 let mirror = home.ssh(server, &server.identity(), "", &known)?;
                 let content = format!("a: {kind} {form} {round}\n");
@@ -161,16 +161,14 @@ async fn host_keys(bed: Bed) -> Outcome {
     .await
 }
 
-impl Home {
-    /// `known_hosts` lines as `ssh-keygen -H` hides them.
-    fn cache_file(&self, bed: &Bed, known: &str) -> Outcome<String> {
-        let path = bed.folder("known")?.join("hosts");
-        fs::write(&path, known)?;
-        bed.run("ssh-keygen", &["-q", "-H", "-f", &path.display().to_string()], b"")?;
-        let hashed = fs::read_to_string(&path)?;
-        assert!(hashed.starts_with("|1|"), "{hashed}");
-        Ok(hashed)
-    }
+/// `known_hosts` lines as `ssh-keygen -H` hides them.
+fn hidden(bed: &Bed, known: &str) -> Outcome<String> {
+    let path = bed.folder("known")?.join("hosts");
+    fs::write(&path, known)?;
+    bed.run("ssh-keygen", &["-q", "-H", "-f", &path.display().to_string()], b"")?;
+    let hashed = fs::read_to_string(&path)?;
+    assert!(hashed.starts_with("|1|"), "{hashed}");
+    Ok(hashed)
 }
 
 async fn wrong_host(bed: Bed) -> Outcome {
@@ -244,7 +242,7 @@ async fn wrong_key(bed: Bed) -> Outcome {
             assert!(error.to_string().contains(print), "{error}");
         }
         let url = server.url(&home.repository);
-        let bare = home.cache.mirror(home.remote(&url, Credentials::None)?)?;
+        let bare = home.cache.mirror(remote_at(&url, Credentials::None)?)?;
         let error = refused(&bare, Class::Waiting);
         assert!(error.to_string().contains("takes a Secret with `identity`"), "{error}");
         Ok(())
@@ -299,7 +297,7 @@ async fn words(bed: Bed) -> Outcome {
 
         let known = Ssh::new(&Secret::new(fs::read(server.identity())?), None, known.as_bytes())?;
         let url = server.url(&home.repository).replace("words", "no-such");
-        let absent = home.cache.mirror(home.remote(&url, Credentials::Ssh(Box::new(known)))?)?;
+        let absent = home.cache.mirror(remote_at(&url, Credentials::Ssh(Box::new(known)))?)?;
         let error = refused(&absent, Class::Waiting);
         assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
         Ok(())
@@ -318,7 +316,7 @@ async fn silent(bed: Bed) -> Outcome {
             .replace(&server.name(), &format!("[127.0.0.1]:{}", address.port()));
         let ssh = Ssh::new(&Secret::new(fs::read(server.identity())?), None, known.as_bytes())?;
         let url = format!("ssh://git@{address}/app.git");
-        let mut remote = home.remote(&url, Credentials::Ssh(Box::new(ssh)))?;
+        let mut remote = remote_at(&url, Credentials::Ssh(Box::new(ssh)))?;
         remote.timeouts.operation = Duration::from_millis(300);
         let error = refused(&home.cache.mirror(remote)?, Class::Transient);
         assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
@@ -337,11 +335,11 @@ async fn authority(bed: Bed) -> Outcome {
             password: Secret::new(tests::git::GitHttp::PASSWORD),
         };
         let url = server.https_url(&home.repository);
-        let stranger = home.cache.mirror(home.remote(&url, login())?)?;
+        let stranger = home.cache.mirror(remote_at(&url, login())?)?;
         let error = refused(&stranger, Class::Transient);
         assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
 
-        let mut remote = home.remote(&url, login())?;
+        let mut remote = remote_at(&url, login())?;
         remote.tls.ca = Some(bed.authority().pem()?.into_bytes());
         work(&home.cache.mirror(remote)?, &home.repository, "a: 2\n").map(drop)
     })
@@ -355,7 +353,7 @@ async fn certificate(bed: Bed) -> Outcome {
         let home = Home::of(&bed, "mtls")?;
         let url = server.certified_url(&home.repository);
         let remote = |identity: Option<Secret>| -> Outcome<Mirror> {
-            let mut remote = home.remote(&url, Credentials::None)?;
+            let mut remote = remote_at(&url, Credentials::None)?;
             remote.tls.ca = Some(bed.authority().pem()?.into_bytes());
             remote.tls.identity = identity;
             Ok(home.cache.mirror(remote)?)
