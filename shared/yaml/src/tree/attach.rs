@@ -10,18 +10,24 @@ use super::{Comment, Document, Entry, Item, Node, Value};
 type Queue<'s> = VecDeque<Comment<'s>>;
 
 /// Moves the comments that start before `until` into `document`.
-pub(super) fn comments<'s>(document: &mut Document<'s>, queue: &mut Queue<'s>, until: usize) {
+pub(super) fn comments<'s>(
+    source: &str,
+    document: &mut Document<'s>,
+    queue: &mut Queue<'s>,
+    until: usize,
+) {
     if let Some(first) = queue.front()
         && first.span.start < until
     {
         document.span.start = document.span.start.min(first.span.start);
     }
-    absorb(&mut document.root, queue, &Bounds { until, column: 0, parent: 0 });
+    absorb(&mut document.root, queue, &Bounds { source, until, column: 0, parent: 0 });
     document.comments = take_before(queue, until).collect();
 }
 
 /// Which comments after its last value a collection may take.
-struct Bounds {
+struct Bounds<'b> {
+    source: &'b str,
     /// Only those that start before this byte.
     until: usize,
     /// Only those in this column or further right, unless on the line of a value.
@@ -30,20 +36,20 @@ struct Bounds {
     parent: usize,
 }
 
-fn absorb<'s>(node: &mut Node<'s>, queue: &mut Queue<'s>, bounds: &Bounds) {
+fn absorb<'s>(node: &mut Node<'s>, queue: &mut Queue<'s>, bounds: &Bounds<'_>) {
     if queue.front().is_none_or(|comment| comment.span.start >= bounds.until) {
         return;
     }
     let (end, column) = (node.span.end, node.column);
     match &mut node.value {
         Value::Mapping(mapping) => {
-            let inner = Bounds { until: 0, column, parent: column };
+            let inner = Bounds { source: bounds.source, until: 0, column, parent: column };
             mapping.entries = entries(mem::take(&mut mapping.entries), queue, bounds, &inner);
             let rest = rest(queue, mapping.flow, end, bounds);
             mapping.entries.extend(rest.into_iter().map(Entry::Comment));
         }
         Value::Sequence(sequence) => {
-            let inner = Bounds { until: 0, column, parent: column };
+            let inner = Bounds { source: bounds.source, until: 0, column, parent: column };
             sequence.items = items(mem::take(&mut sequence.items), queue, bounds, &inner);
             let rest = rest(queue, sequence.flow, end, bounds);
             sequence.items.extend(rest.into_iter().map(Item::Comment));
@@ -55,8 +61,8 @@ fn absorb<'s>(node: &mut Node<'s>, queue: &mut Queue<'s>, bounds: &Bounds) {
 fn entries<'s>(
     old: Vec<Entry<'s>>,
     queue: &mut Queue<'s>,
-    bounds: &Bounds,
-    inner: &Bounds,
+    bounds: &Bounds<'_>,
+    inner: &Bounds<'_>,
 ) -> Vec<Entry<'s>> {
     let mut out = Vec::with_capacity(old.len());
     let mut old = old.into_iter().peekable();
@@ -75,7 +81,11 @@ fn entries<'s>(
             _ => bounds.until,
         };
         let column = pair.value.column;
-        absorb(&mut pair.value, queue, &Bounds { until, column, parent: inner.parent });
+        absorb(
+            &mut pair.value,
+            queue,
+            &Bounds { source: inner.source, until, column, parent: inner.parent },
+        );
         out.push(Entry::Pair(pair));
     }
     out
@@ -84,8 +94,8 @@ fn entries<'s>(
 fn items<'s>(
     old: Vec<Item<'s>>,
     queue: &mut Queue<'s>,
-    bounds: &Bounds,
-    inner: &Bounds,
+    bounds: &Bounds<'_>,
+    inner: &Bounds<'_>,
 ) -> Vec<Item<'s>> {
     let mut out = Vec::with_capacity(old.len());
     let mut old = old.into_iter().peekable();
@@ -97,21 +107,33 @@ fn items<'s>(
             _ => bounds.until,
         };
         let column = node.column;
-        absorb(&mut node, queue, &Bounds { until, column, parent: inner.parent });
+        absorb(
+            &mut node,
+            queue,
+            &Bounds { source: inner.source, until, column, parent: inner.parent },
+        );
         out.push(Item::Node(node));
     }
     out
 }
 
 /// The comments after the last value that still belong to the collection.
-fn rest<'s>(queue: &mut Queue<'s>, flow: bool, end: usize, bounds: &Bounds) -> Vec<Comment<'s>> {
+fn rest<'s>(
+    queue: &mut Queue<'s>,
+    flow: bool,
+    end: usize,
+    bounds: &Bounds<'_>,
+) -> Vec<Comment<'s>> {
     let mut rest = Vec::new();
     while let Some(comment) = queue.front() {
         let inside = if flow {
             comment.span.start < end
         } else {
             let indented = comment.column >= bounds.column && comment.column > bounds.parent;
-            comment.span.start < bounds.until && (comment.trailing || indented)
+            // Behind the dash of the next item it is that item's.
+            let between = bounds.source.get(end..comment.span.start).unwrap_or_default();
+            let own = if comment.trailing { !between.contains(['\n', '\r']) } else { indented };
+            comment.span.start < bounds.until && own
         };
         if !inside {
             break;

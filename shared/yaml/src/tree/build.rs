@@ -28,7 +28,7 @@ pub(super) fn documents(source: &str) -> Result<Vec<Document<'_>>, Error> {
     let starts: Vec<usize> = documents.iter().skip(1).map(|doc| doc.span.start).collect();
     for (index, document) in documents.iter_mut().enumerate() {
         let until = starts.get(index).copied().unwrap_or(usize::MAX);
-        attach::comments(document, &mut comments, until);
+        attach::comments(source, document, &mut comments, until);
     }
     Ok(documents)
 }

@@ -49,6 +49,8 @@ fn comments_stand_where_they_were_written() {
     check("a: [x, # on x\n  y] # on a\n", &["{a: [x, #on x, y], #on a}"]);
     check("a: {x: 1} # on a\nb: 2\n", &["{a: {x: 1}, #on a, b: 2}"]);
     check("a: | # on a\n  # text\nb: 2\n", &["{a: # text, #on a, b: 2}"]);
+    check("- a: 1\n- # on dash\n  b\n", &["[{a: 1}, #on dash, b]"]);
+    check("- a: |\n    x\n- # on dash\n  b\n", &["[{a: x}, #on dash, b]"]);
     check("- a:\n    b: 1\n  # in item\n  c: 2\n# end\n", &["[{a: {b: 1}, #in item, c: 2}, #end]"]);
 }
 
