@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod languages;
+mod real;
+
 const DIGEST: &str = "sha256:0f3b1e2c4d5a69788796a5b4c3d2e1f00f3b1e2c4d5a69788796a5b4c3d2e1f0";
 
 fn scope() -> Scope {
@@ -16,11 +19,9 @@ fn scope() -> Scope {
         ("app", image("reg.local:5000/grp/app", "2.0.0", None)),
         ("num", image("reg.local/num", "20230101", None)),
         ("pin", image("reg.local/pin", "v3", Some(DIGEST))),
+        ("chart", image("reg.local/charts/web", "1.2.0_b7", None)),
     ];
-    Scope {
-        namespace: "ns".into(),
-        images: images.into_iter().map(|(name, image)| (name.to_owned(), image)).collect(),
-    }
+    Scope::of("ns", images.into_iter().map(|(name, image)| (name.to_owned(), image)))
 }
 
 #[track_caller]
@@ -137,7 +138,7 @@ fn markers_of_other_namespaces_are_left_alone() {
 
 #[test]
 fn a_file_that_cannot_be_read_says_where() {
-    let source = b"a: b # {\"$imagepolicy\": \"ns:app\"}\n{{ if .X }}\nc: d\n{{ end }}\n";
+    let source = b"a: b # {\"$imagepolicy\": \"ns:app\"}\n{{ if .X }\nc: d\n";
     let error = update("deploy/a.yaml", source, &scope()).unwrap_err().to_string();
     let start = "file `deploy/a.yaml` has markers and cannot be read; \
                  correct it or remove the markers: line ";
@@ -148,13 +149,128 @@ fn a_file_that_cannot_be_read_says_where() {
 }
 
 #[test]
-fn files_are_chosen_by_name_as_flux_does() {
-    for path in ["a.yaml", "d/a.yml", ".hidden/.a.yaml", "x/Kustomization"] {
+fn files_are_chosen_by_name() {
+    #[rustfmt::skip]
+    let marked = [
+        "a.yaml", "d/a.yml", ".hidden/.a.yaml", "x/Kustomization", "helmfile.yaml.gotmpl",
+        "Dockerfile", "a/Dockerfile.dev", "web.dockerfile", "web.Dockerfile", "Containerfile",
+        ".env", ".env.prod", "prod.env", "main.tf", "prod.tfvars", "a.hcl", "job.nomad",
+        "a.json", "devcontainer.jsonc", "renovate.json5", "fly.toml", "a.jsonnet", "b.libsonnet",
+        "deploy.sh", "a.bash", "a.zsh", "a.cue", "main.k",
+    ];
+    for path in marked {
         assert!(may_have_markers(path), "{path}");
     }
-    for path in ["a.YAML", "a.json", "kustomization", "a.yaml.tpl", "yaml", "Kustomization/a"] {
+    #[rustfmt::skip]
+    let others = [
+        "a.YAML", "kustomization", "a.yaml.tpl", "yaml", "Kustomization/a", "README.md", "a.go",
+        "Dockerfiles", ".envrc", "environment", "a.gotmpl", "Makefile", "tf",
+    ];
+    for path in others {
         assert!(!may_have_markers(path), "{path}");
     }
+}
+
+/// The files that Kubernetes and its tools have images in, each with a marker, before and after.
+#[rustfmt::skip]
+const KINDS: &[(&str, &str, &str)] = &[
+    // file                   before                                                          after
+    ("kustomization.yaml",    "images:\n- name: app\n  newName: a/b # M:name\n  newTag: v1 # M:tag\n",
+                              "images:\n- name: app\n  newName: reg.local:5000/grp/app # M:name\n  newTag: 2.0.0 # M:tag\n"),
+    ("Kustomization",         "images: [{name: a, # c\n  newTag: '1', # M:tag\n}]\n",
+                              "images: [{name: a, # c\n  newTag: '2.0.0', # M:tag\n}]\n"),
+    ("values.yaml",           "image:\n    repository:   a    # M:name\n    tag:   \"1\"   # M:tag\n",
+                              "image:\n    repository:   reg.local:5000/grp/app    # M:name\n    tag:   \"2.0.0\"   # M:tag\n"),
+    ("release.yaml",          "---\n\nkind: HelmRelease\nspec:\n  values:\n    image: {tag: 1, # no\n      x: y}\n    tag: 1.0 # M:tag\n",
+                              "---\n\nkind: HelmRelease\nspec:\n  values:\n    image: {tag: 1, # no\n      x: y}\n    tag: 2.0.0 # M:tag\n"),
+    ("rollout.yaml",          "kind: Rollout\nspec: {template: {spec: {containers: [\n  {name: a,\n   image: a:1 # M\n  }]}}}\n",
+                              "kind: Rollout\nspec: {template: {spec: {containers: [\n  {name: a,\n   image: reg.local:5000/grp/app:2.0.0 # M\n  }]}}}\n"),
+    ("canary.yaml",           "kind: Canary\nspec:\n  analysis:\n    webhooks:\n    - metadata:\n        image: \"a:1\"\t# M\n",
+                              "kind: Canary\nspec:\n  analysis:\n    webhooks:\n    - metadata:\n        image: \"reg.local:5000/grp/app:2.0.0\"\t# M\n"),
+    ("list.yaml",             "kind: List\nitems:\n-   kind: Pod\n    spec: {x: 1}\n    image: a # M\n",
+                              "kind: List\nitems:\n-   kind: Pod\n    spec: {x: 1}\n    image: reg.local:5000/grp/app:2.0.0 # M\n"),
+    ("top.yaml",              "- op: replace\n  value: a:1 # M\n- # M:tag\n  v1\n",
+                              "- op: replace\n  value: reg.local:5000/grp/app:2.0.0 # M\n- # M:tag\n  2.0.0\n"),
+    ("bom.yaml",              "\u{feff}%YAML 1.2\n---\r\na: 日本 # M:tag\r\n...\r\n---\r\n# only\r\n",
+                              "\u{feff}%YAML 1.2\n---\r\na: 2.0.0 # M:tag\r\n...\r\n---\r\n# only\r\n"),
+    ("block.yaml",            "a: |+ # M:tag\n\t\n  1\n\nb: >-  # M:tag\n    1\n    2\n",
+                              ""),
+    ("fold.yaml",             "a: >+ # M:tag\n   1\n\nb: >-  # M:tag\n    1\n    2\nc: &x !!str 1 # M:tag\nd: *x\n",
+                              "a: >+ # M:tag\n   2.0.0\n\nb: >-  # M:tag\n    2.0.0\nc: &x !!str 2.0.0 # M:tag\nd: *x\n"),
+    ("tabs.yaml",             "a: 1\t#\t{\"$imagepolicy\":\t\"ns:app:tag\"}\t\n",
+                              "a: 2.0.0\t#\t{\"$imagepolicy\":\t\"ns:app:tag\"}\t\n"),
+    ("sourced.yaml",          "kind: HelmRelease\nspec:\n  chart:\n    spec:\n      version: 1.0.0 # {\"$imagepolicy\": \"ns:chart:tag\"}\n",
+                              "kind: HelmRelease\nspec:\n  chart:\n    spec:\n      version: 1.2.0+b7 # {\"$imagepolicy\": \"ns:chart:tag\"}\n"),
+    ("oci.yaml",              "kind: OCIRepository\nspec:\n  ref:\n    tag: 1.0.0 # {\"$imagepolicy\": \"ns:chart:tag\"}\n",
+                              "kind: OCIRepository\nspec:\n  ref:\n    tag: 1.2.0_b7 # {\"$imagepolicy\": \"ns:chart:tag\"}\n"),
+];
+
+/// `text` with `M` spelled out where it stands in a comment.
+fn spelled(text: &str) -> String {
+    let mut out = text.to_owned();
+    for sign in ["# ", "// "] {
+        for part in [":tag", ":name", ":digest", ""] {
+            let marker = format!("{sign}{{\"$imagepolicy\": \"ns:app{part}\"}}");
+            out = out.replace(&format!("{sign}M{part}"), &marker);
+        }
+    }
+    out
+}
+
+#[test]
+fn every_kind_of_manifest_keeps_its_other_bytes() {
+    for (file, before, after) in KINDS {
+        let (before, after) = (spelled(before), spelled(after));
+        let outcome = update(file, before.as_bytes(), &scope());
+        if after.is_empty() {
+            assert!(outcome.is_err(), "{file}: Flux cannot read it either");
+            continue;
+        }
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.problems, [], "{file}");
+        assert_eq!(outcome.content.as_deref(), Some(after.as_str()), "{file}");
+        assert_eq!(update(file, after.as_bytes(), &scope()), Ok(Outcome::default()), "{file}");
+    }
+}
+
+#[test]
+fn templates_are_edited_where_they_are_written_out() {
+    let before = spelled(
+        "{{- /* }} a\n comment */ -}}\n{{- if .Values.web }}\nkind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\n  labels:\n    {{- include \"x.labels\" . | nindent 4 }}\nspec:\n  image: a:1 # M\n  tag: \"{{ .Values.tag }}\" # M:tag\n  {{- with .Values.x }}\n  x: {{ . | quote }} # M\n  {{- end }}\n  script: |\n    {{ .y }}\n    image: a:1 # M\n{{- end }}\n",
+    );
+    let outcome = run(&before);
+    let after = before.replace("  image: a:1 #", "  image: reg.local:5000/grp/app:2.0.0 #");
+    let after = after.replace("    image: reg.local:5000/grp/app:2.0.0 #", "    image: a:1 #");
+    assert_eq!(outcome.content.unwrap(), after);
+    let problems: Vec<_> = outcome.problems.iter().map(ToString::to_string).collect();
+    let expression = "the value is an expression, not a text; mark a value that is written out";
+    assert_eq!(problems, [format!("line 11: {expression}"), format!("line 13: {expression}")]);
+    let [(object, _)] = outcome.changes.as_slice() else { panic!("one change") };
+    assert_eq!((object.kind.as_str(), object.name.as_str()), ("Deployment", "{{ .Release.Name }}"));
+}
+
+#[test]
+fn every_marker_of_a_file_is_listed() {
+    let text = spelled("a: b # M\nc: 1 # M:tag\nd: # M\n  e: f\n");
+    let (marked, problems) = markers("a.yaml", text.as_bytes()).unwrap();
+    let listed: Vec<_> = marked
+        .iter()
+        .map(|found| format!("{} {} {}", found.line, found.marker, found.value))
+        .collect();
+    assert_eq!(listed, ["1 ns:app b", "2 ns:app:tag 1"]);
+    assert_eq!(problems, [Problem { line: 3, cause: Cause::Misplaced }]);
+}
+
+#[test]
+fn policies_of_all_namespaces_are_applied_where_no_automation_says_otherwise() {
+    let image = |tag: &str| Image { name: "a".into(), tag: tag.into(), digest: None };
+    let images = [("one", "1"), ("two", "2")]
+        .map(|(namespace, tag)| ((namespace.to_owned(), "p".to_owned()), image(tag)));
+    let text = "a: x # {\"$imagepolicy\": \"one:p\"}\nb: x # {\"$imagepolicy\": \"two:p\"}\nc: x # {\"$imagepolicy\": \"three:p\"}\n";
+    let outcome = update("a.yaml", text.as_bytes(), &Scope::everywhere(images)).unwrap();
+    let content = outcome.content.unwrap();
+    assert!(content.starts_with("a: a:1 #") && content.contains("\nb: a:2 #"), "{content}");
+    assert_eq!(outcome.problems[0].cause, Cause::NoImage("three/p".into()));
 }
 
 /// Documents in which markers stand in every position that there is.
