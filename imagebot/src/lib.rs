@@ -2,12 +2,14 @@
 //!
 //! Each kind has a controller of five verbs ([`reconcile::Reconciler`]); what they decide is in
 //! `imagebot_core`, and this crate is what touches the world: registries, Git remotes, forges, and
-//! the hooks that registries call.
+//! the hooks that registries call. With a command it is no daemon: see [`cli`].
 
 pub mod args;
+pub mod cli;
 pub mod controller;
 pub mod daemon;
 pub mod forge;
 pub mod hooks;
+pub mod markerless;
 pub mod registry;
 pub mod tags;

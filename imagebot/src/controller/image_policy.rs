@@ -211,7 +211,7 @@ impl Reconciler for ImagePolicies {
 }
 
 /// The policy in the words of the core.
-fn policy(spec: &ImagePolicySpec) -> Result<Policy, Error> {
+pub(crate) fn policy(spec: &ImagePolicySpec) -> Result<Policy, Error> {
     let order = |it: &Ordered| match it.order {
         Order::Asc => "asc",
         Order::Desc => "desc",

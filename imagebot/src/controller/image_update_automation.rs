@@ -164,7 +164,7 @@ impl Reconciler for ImageUpdateAutomations {
     }
 
     fn validate(&self, object: &ImageUpdateAutomation) -> Result<Valid, Error> {
-        validate::validate(&object.spec)
+        validate::validate(object)
     }
 
     async fn observe(
@@ -179,7 +179,8 @@ impl Reconciler for ImageUpdateAutomations {
         }
         let picks = picks(&policies);
         let begin = self.core.clock.now();
-        let target = target::of(&valid.git, &source, &valid.below, || branch(object))?;
+        let mut target = target::of(&valid.git, &source, &valid.below, || branch(object))?;
+        target.wanted.rules.clone_from(&valid.rules);
         let remote = self.remotes.remote(&Origin::of(&source)).await.map_err(Error::Source)?;
         let turn = self.turns.take(remote.url.as_str()).await;
         let mirror = Arc::new(self.cache.mirror(remote).map_err(Error::Look)?);

@@ -1,7 +1,5 @@
 //! What a look at the repository asks for. Pure.
 
-use std::collections::BTreeMap;
-
 use imagebot_api::ImageUpdateAutomation;
 use imagebot_core::{
     message::{Data, Message},
@@ -32,7 +30,7 @@ pub(super) fn of(
     found: &Found,
 ) -> Result<Edits, Error> {
     let namespace = object.namespace().unwrap_or_default();
-    let (files, changes, notes) = edit(&namespace, &valid.below, &found.picks, &found.look);
+    let (files, changes, notes) = edit(&namespace, valid, &found.picks, &found.look);
     let data = Data { namespace, name: object.name_any(), changes, values: valid.values.clone() };
     let message = if files.is_empty() {
         String::new()
@@ -63,7 +61,7 @@ fn propose(valid: &Valid, data: &Data, message: &str) -> Result<Proposal, Error>
 
 type Edited = (Vec<(String, Vec<u8>)>, Changes, Vec<String>);
 
-fn edit(namespace: &str, below: &str, picks: &Picks, look: &Look) -> Edited {
+fn edit(namespace: &str, valid: &Valid, picks: &Picks, look: &Look) -> Edited {
     let images = picks.iter().map(|(policy, picked)| {
         let image = Image {
             name: picked.name.clone(),
@@ -72,8 +70,8 @@ fn edit(namespace: &str, below: &str, picks: &Picks, look: &Look) -> Edited {
         };
         (policy.clone(), image)
     });
-    let scope =
-        Scope { namespace: namespace.to_owned(), images: images.collect::<BTreeMap<_, _>>() };
+    let mut scope = Scope::of(namespace, images).with(valid.rules.clone());
+    look.files.iter().for_each(|file| scope.learn(&file.content));
     let mut files = Vec::new();
     let mut changes = Changes::new(namespace);
     let mut notes: Vec<String> = look
@@ -87,7 +85,7 @@ fn edit(namespace: &str, below: &str, picks: &Picks, look: &Look) -> Edited {
                 let problems = outcome.problems.iter();
                 notes.extend(problems.map(|problem| format!("file `{}`, {problem}", file.path)));
                 if let Some(content) = outcome.content {
-                    changes.add(relative(&file.path, below), outcome.changes);
+                    changes.add(relative(&file.path, &valid.below), outcome.changes);
                     files.push((file.path.clone(), content.into_bytes()));
                 }
             }

@@ -8,7 +8,7 @@ use kube::core::ParseExpressionError;
 use reconcile::{Class, Classify, secret};
 use tokio::task::JoinError;
 
-use crate::forge;
+use crate::{forge, markerless};
 
 /// Why nothing could be committed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum Error {
     /// The path leaves the repository.
     #[error("`spec.update.path: {0}` leaves the repository")]
     Path(String),
+    /// What should be set without markers does not make sense.
+    #[error("invalid update strategy")]
+    Markerless(#[source] markerless::Error),
     /// Nothing is at the path.
     #[error("nothing is at `spec.update.path: {path}` in {revision}")]
     NoPath {
@@ -156,6 +159,7 @@ impl Classify for Error {
         match self {
             Self::NoGit | Self::Rule(_) | Self::Interval(_) | Self::TooShort => Class::Stalled,
             Self::Selector(_) | Self::Path(_) | Self::Template(_) => Class::Stalled,
+            Self::Markerless(_) => Class::Stalled,
             Self::Render(_) | Self::NotSupported { .. } => Class::Stalled,
             Self::CrossNamespace { .. } | Self::NoBranch => Class::Stalled,
             Self::SameBranch(_) | Self::Refspec(_) => Class::Stalled,
@@ -177,6 +181,7 @@ impl Classify for Error {
             Self::Refspec(_) => "InvalidSourceConfiguration",
             Self::Interval(_) | Self::TooShort => "IntervalInvalid",
             Self::Selector(_) => "InvalidPolicySelector",
+            Self::Markerless(_) => "InvalidUpdateStrategy",
             Self::Path(_) | Self::NoPath { .. } => "UpdateFailed",
             Self::CrossNamespace { .. } => "AccessDenied",
             Self::NoKind { .. } | Self::NoSource { .. } | Self::Source(_) => "SourceManagerFailed",

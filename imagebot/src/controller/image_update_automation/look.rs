@@ -1,11 +1,14 @@
 //! What a repository holds: its tips, and the files that have markers. Blocking.
 
-use imagebot_core::setter::{has_markers, may_have_markers};
+use imagebot_core::setter::{
+    has_markers, may_have_markers,
+    rule::{self, Rule},
+};
 use repo::{Commit, Error, Mirror, Rebuilt, Reference};
 
 /// Bump it when [`has_markers`] or [`may_have_markers`] changes: it is what the memory of files
 /// without markers stands for.
-const MEMORY: &str = "markers-1";
+const MEMORY: &str = "markers-2";
 
 /// Where to look.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Wanted {
     pub(super) afresh: bool,
     /// The directory or file that is edited.
     pub(super) below: String,
+    /// What is set without markers.
+    pub(super) rules: Vec<Rule>,
 }
 
 /// What was found.
@@ -76,7 +81,7 @@ pub(super) fn look(mirror: &Mirror, wanted: &Wanted) -> Result<Look, Error> {
         found: true,
         rebuilt: fetched.rebuilt,
     };
-    read(mirror, &wanted.below, &mut look)?;
+    read(mirror, wanted, &mut look)?;
     Ok(look)
 }
 
@@ -88,12 +93,18 @@ fn tip(mirror: &Mirror, branch: &str) -> Result<Option<Commit>, Error> {
     }
 }
 
-fn read(mirror: &Mirror, below: &str, look: &mut Look) -> Result<(), Error> {
+fn read(mirror: &Mirror, wanted: &Wanted, look: &mut Look) -> Result<(), Error> {
+    let Wanted { below, rules, .. } = wanted;
     let tree = look.on().files();
-    let mut memory = mirror.memory(MEMORY)?;
+    let mut memory = match rules.as_slice() {
+        [] => mirror.memory(MEMORY)?,
+        rules => mirror.memory(&format!("{MEMORY}-{}", rule::fingerprint(rules)))?,
+    };
     let mut files = Vec::new();
-    let scan = tree.scan(below, &mut memory, may_have_markers, |file, content| {
-        let marked = has_markers(content);
+    let named = |path: &str| may_have_markers(path) || rule::may_concern_name(rules, path);
+    let scan = tree.scan(below, &mut memory, named, |file, content| {
+        let marked = may_have_markers(&file.path) && has_markers(content)
+            || rule::may_concern(rules, &file.path, content);
         if marked {
             files.push(Marked { path: file.path.clone(), content: content.to_vec() });
         }

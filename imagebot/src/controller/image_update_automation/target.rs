@@ -61,6 +61,7 @@ pub(super) fn of(
             branch: separate.then(|| branch.clone()),
             afresh: git.pull_request.is_some(),
             below: below.to_owned(),
+            rules: Vec::new(),
         },
         branch,
         base,

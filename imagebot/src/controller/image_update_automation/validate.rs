@@ -3,14 +3,18 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use imagebot_api::{
-    ImageUpdateAutomationSpec,
+    ImageUpdateAutomation,
     image_update_automation::{Git, RULES, TemplateEngine},
     rule,
 };
-use imagebot_core::message::{self, Engine, Message};
+use imagebot_core::{
+    message::{self, Engine, Message},
+    setter::rule::Rule,
+};
 use kube::core::Selector;
 
 use super::{Error, look};
+use crate::markerless;
 
 /// A spec that makes sense.
 pub struct Valid {
@@ -19,6 +23,8 @@ pub struct Valid {
     pub(super) selector: Selector,
     /// The directory or file that is edited, from the root.
     pub(super) below: String,
+    /// What is set without markers.
+    pub(super) rules: Vec<Rule>,
     pub(super) message: Message,
     /// What templates read as `.Values`.
     pub(super) values: BTreeMap<String, String>,
@@ -26,8 +32,9 @@ pub struct Valid {
     pub(super) body: Option<Message>,
 }
 
-/// Understands `spec`.
-pub(super) fn validate(spec: &ImageUpdateAutomationSpec) -> Result<Valid, Error> {
+/// Understands `object`.
+pub(super) fn validate(object: &ImageUpdateAutomation) -> Result<Valid, Error> {
+    let spec = &object.spec;
     rule::check(RULES, spec).map_err(Error::Rule)?;
     let git = spec.git.clone().ok_or(Error::NoGit)?;
     if git.commit.signing_key.is_some() {
@@ -44,6 +51,7 @@ pub(super) fn validate(spec: &ImageUpdateAutomationSpec) -> Result<Valid, Error>
     let selector = Selector::try_from(selector).map_err(Error::Selector)?;
     let path = spec.update.path.as_deref().unwrap_or_default();
     let below = look::below(path).ok_or_else(|| Error::Path(path.to_owned()))?;
+    let rules = markerless::rules(object, &below).map_err(Error::Markerless)?;
     let engine = match git.commit.message_template_engine {
         TemplateEngine::Go => Engine::Go,
         TemplateEngine::Handlebars => Engine::Handlebars,
@@ -58,5 +66,5 @@ pub(super) fn validate(spec: &ImageUpdateAutomationSpec) -> Result<Valid, Error>
     let body = body.map(|text| parse("spec.git.pullRequest.bodyTemplate", text));
     let (title, body) = (title.transpose()?, body.transpose()?);
     let values = git.commit.message_template_values.clone().unwrap_or_default();
-    Ok(Valid { git, interval, selector, below, message, values, title, body })
+    Ok(Valid { git, interval, selector, below, rules, message, values, title, body })
 }
