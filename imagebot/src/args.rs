@@ -1,15 +1,48 @@
 //! What was typed, and what it means.
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
+
+use crate::cli;
 
 /// Turns new images into commits and pull requests.
 ///
-/// Looks after `ImageRepository`, `ImagePolicy`, `ImageUpdateAutomation` and `RegistryReceiver` objects, in
-/// the cluster of a kubeconfig or of its pod, or with `--local` in a directory of manifests.
+/// With flags alone it is a daemon that looks after `ImageRepository`, `ImagePolicy`,
+/// `ImageUpdateAutomation` and `RegistryReceiver` objects, in the cluster of a kubeconfig or of its
+/// pod, or with `--local` in a directory of manifests. With a command it does one thing and exits:
+/// with 0 when all is well, 1 when it looked and all is not, 2 when it failed.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "imagebot", version)]
+#[command(name = "imagebot", version, args_conflicts_with_subcommands = true)]
+#[command(max_term_width = 100)]
+pub struct Typed {
+    /// What the daemon is told.
+    #[command(flatten)]
+    pub daemon: Args,
+
+    /// What is to be done instead.
+    #[command(subcommand)]
+    pub command: Option<cli::Command>,
+}
+
+impl Typed {
+    /// The command line under the name with which it was called, and whether that is the name of a
+    /// plugin of `kubectl` or `flux`.
+    pub fn called(program: Option<&OsString>) -> (clap::Command, bool) {
+        let name = program.and_then(|program| Path::new(program).file_name()?.to_str());
+        match name {
+            Some("kubectl-imagebot") => (Self::command().bin_name("kubectl imagebot"), true),
+            Some("flux-imagebot") => (Self::command().bin_name("flux imagebot"), true),
+            _ => (Self::command(), false),
+        }
+    }
+}
+
+/// What the daemon is told.
+#[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
     /// What both daemons share.
@@ -63,13 +96,11 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_flags_agree_with_each_other() {
-        Args::command().debug_assert();
+        Typed::command().debug_assert();
     }
 
     #[test]
@@ -80,7 +111,7 @@ mod tests {
             "--no-cross-namespace-refs",
             "--log-encoding=json",
         ];
-        let args = Args::try_parse_from(typed).unwrap();
+        let args = Typed::try_parse_from(typed).unwrap().daemon;
         assert_eq!(args.cache_dir(), Some(PathBuf::from("/data")));
         assert!(args.no_cross_namespace_refs);
     }
