@@ -34,7 +34,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
 
 /// Manifests as people write them. `@image@`, `@tag@` and `@name@` stand where a marker is; NS and
 /// IMG are the namespace and the image, and `IMG:1.0.0` without a marker must stay.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 11] = [
     (
         "apps/odd.yaml",
         "# Keep   this	tab, IMG:1.0.0 and the spaces at the end   \n\
@@ -62,6 +62,12 @@ const FILES: [(&str, &str); 8] = [
     (
         "apps/sub/Kustomization",
         "images:\n- name: web\n  newName: @name@ # {\"$imagepolicy\": \"NS:web:name\"}\n  newTag: '@tag@' # {\"$imagepolicy\": \"NS:web:tag\"}",
+    ),
+    ("apps/Dockerfile", "# {\"$imagepolicy\": \"NS:web\"}\nFROM @image@ AS base\nFROM IMG:1.0.0\n"),
+    ("apps/main.tf", "image = \"@image@\" # {\"$imagepolicy\": \"NS:web\"}\nold   = \"IMG:1.0.0\"\n"),
+    (
+        "apps/templates/web.yaml",
+        "{{- if .Values.web }}\nkind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  image: @image@ # {\"$imagepolicy\": \"NS:web\"}\n{{- end }}\n",
     ),
     ("apps/plain.yaml", "image: IMG:1.0.0\n"),
     ("apps/values.json", "{\"image\": \"IMG:1.0.0\"} # {\"$imagepolicy\": \"NS:web\"}\n"),

@@ -18,11 +18,13 @@ mod conformance;
 mod demo;
 mod git;
 mod image;
+mod image_cli;
 mod image_documented;
 mod image_faults;
 mod image_hooks;
 mod image_leader;
 mod image_liar;
+mod image_markerless;
 mod image_policies;
 mod image_proposals;
 mod image_relay;
@@ -55,10 +57,12 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         demo::trials,
         git::trials,
         image::trials,
+        image_cli::trials,
         image_documented::trials,
         image_faults::trials,
         image_hooks::trials,
         image_leader::trials,
+        image_markerless::trials,
         image_policies::trials,
         image_proposals::trials,
         image_rest::trials,
