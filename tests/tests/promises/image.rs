@@ -64,7 +64,10 @@ const FILES: [(&str, &str); 11] = [
         "images:\n- name: web\n  newName: @name@ # {\"$imagepolicy\": \"NS:web:name\"}\n  newTag: '@tag@' # {\"$imagepolicy\": \"NS:web:tag\"}",
     ),
     ("apps/Dockerfile", "# {\"$imagepolicy\": \"NS:web\"}\nFROM @image@ AS base\nFROM IMG:1.0.0\n"),
-    ("apps/main.tf", "image = \"@image@\" # {\"$imagepolicy\": \"NS:web\"}\nold   = \"IMG:1.0.0\"\n"),
+    (
+        "apps/main.tf",
+        "image = \"@image@\" # {\"$imagepolicy\": \"NS:web\"}\nold   = \"IMG:1.0.0\"\n",
+    ),
     (
         "apps/templates/web.yaml",
         "{{- if .Values.web }}\nkind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  image: @image@ # {\"$imagepolicy\": \"NS:web\"}\n{{- end }}\n",

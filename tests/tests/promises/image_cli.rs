@@ -115,7 +115,8 @@ async fn exit_codes_are_as_documented(bed: Bed) -> Outcome {
 
 /// The text of the code block after `<!-- example: name -->`.
 fn example<'t>(page: &'t str, name: &str) -> &'t str {
-    let (_, after) = page.split_once(&format!("<!-- example: {name} -->\n")).expect("the page has it");
+    let (_, after) =
+        page.split_once(&format!("<!-- example: {name} -->\n")).expect("the page has it");
     after
 }
 
@@ -177,9 +178,17 @@ async fn the_documented_languages_are_set(bed: Bed) -> Outcome {
     // The example of an automation without markers is one that imagebot reads.
     let (automation, _) = block(example(MARKDOWN, "markerless")).expect("an example is a block");
     put(&folder, "automation.yaml", automation)?;
-    put(&folder, "apps/a/kustomization.yaml", "images:\n- name: ghcr.io/acme/web\n  newTag: 1.0.0\n")?;
+    put(
+        &folder,
+        "apps/a/kustomization.yaml",
+        "images:\n- name: ghcr.io/acme/web\n  newTag: 1.0.0\n",
+    )?;
     put(&folder, "apps/a/values.yaml", "image: {repository: x, tag: y}\n")?;
-    put(&folder, "apps/a/oci.yaml", "kind: OCIRepository\nspec:\n  url: oci://ghcr.io/acme/charts/web\n  ref: {tag: 1.0.0}\n")?;
+    put(
+        &folder,
+        "apps/a/oci.yaml",
+        "kind: OCIRepository\nspec:\n  url: oci://ghcr.io/acme/charts/web\n  ref: {tag: 1.0.0}\n",
+    )?;
     let chart = "flux-system:web-chart=ghcr.io/acme/charts/web:3.0.0";
     let done = imagebot(&bed, &folder, &["update", "--set", SET, "--set", chart])?;
     let read = |path: &str| fs::read_to_string(folder.join(path));
@@ -195,7 +204,11 @@ async fn twenty_thousand_files_take_a_moment(bed: Bed) -> Outcome {
     for number in 0..20_000 {
         let path = format!("d{}/f{number}.yaml", number % 200);
         let marked = number % 100 == 0;
-        put(&folder, &path, &if marked { deployment("ghcr.io/acme/web:1.0.0") } else { filler.clone() })?;
+        put(
+            &folder,
+            &path,
+            &if marked { deployment("ghcr.io/acme/web:1.0.0") } else { filler.clone() },
+        )?;
     }
     let started = std::time::Instant::now();
     let done = imagebot(&bed, &folder, &["update", "--set", SET])?;
@@ -226,7 +239,8 @@ async fn a_registry_says_what_is_selected(bed: Bed) -> Outcome {
     assert_eq!(text(&scanned.stdout), "2.0.0\n1.4.0\n1.0.0\n");
     let wide = imagebot(&bed, &folder, &["scan", &image, "-o", "wide"])?;
     assert_eq!(text(&wide.stdout).matches("sha256:").count(), 3, "{}", text(&wide.stderr));
-    let explained = imagebot(&bed, &folder, &["explain", "flux-system/web", "--dir", ".", "-o", "json"])?;
+    let explained =
+        imagebot(&bed, &folder, &["explain", "flux-system/web", "--dir", ".", "-o", "json"])?;
     let explained = imagebot_json(&explained);
     // Manifests that name no namespace are in the one that is asked for.
     assert_eq!(explained["selected"], "1.4.0");

@@ -22,9 +22,20 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
 /// The files, with this tag where it should be set.
 fn files(image: &str, tag: &str) -> Vec<(String, String)> {
     let files = [
-        ("apps/a/kustomization.yaml", format!("images:\n- name:   {image}\n  newTag: {tag}   # by rule\n- name: other\n  newTag: 1.0.0\n")),
-        ("apps/a/values.yaml", format!("web: {{image: {{repository: {image}, tag: {tag}}}}}\nother: {{tag: 1.0.0}}\n")),
-        ("apps/oci.yaml", format!("kind: OCIRepository\nspec:\n  url: oci://{image}\n  ref: {{tag: {tag}}}\n")),
+        (
+            "apps/a/kustomization.yaml",
+            format!(
+                "images:\n- name:   {image}\n  newTag: {tag}   # by rule\n- name: other\n  newTag: 1.0.0\n"
+            ),
+        ),
+        (
+            "apps/a/values.yaml",
+            format!("web: {{image: {{repository: {image}, tag: {tag}}}}}\nother: {{tag: 1.0.0}}\n"),
+        ),
+        (
+            "apps/oci.yaml",
+            format!("kind: OCIRepository\nspec:\n  url: oci://{image}\n  ref: {{tag: {tag}}}\n"),
+        ),
     ];
     let mut files: Vec<_> = files.map(|(path, text)| (path.to_owned(), text)).into();
     let aside = format!("images:\n- name: {image}\n  newTag: 1.0.0\n");
@@ -57,7 +68,9 @@ async fn sets_without_markers(bed: &Bed, adapt: impl Fn(String) -> String) -> Ou
     let broken = json!({"metadata": {"annotations": {"signet.dev/update": "kustomise: []"}}});
     stage.patch("ImageUpdateAutomation", "web", &broken).await?;
     stage.patch("ImageUpdateAutomation", "web", &json!({"spec": {"interval": "9h"}})).await?;
-    stage.event("Warning InvalidUpdateStrategy ImageUpdateAutomation/web", "signet.dev/update").await
+    stage
+        .event("Warning InvalidUpdateStrategy ImageUpdateAutomation/web", "signet.dev/update")
+        .await
 }
 
 async fn by_field(bed: Bed) -> Outcome {
@@ -74,7 +87,9 @@ async fn by_annotation(bed: Bed) -> Outcome {
         let annotations = format!("{{signet.dev/update: \"{RULES}\"}}");
         yaml.replace(
             head,
-            &format!("kind: ImageUpdateAutomation\nmetadata: {{name: web, annotations: {annotations}}}"),
+            &format!(
+                "kind: ImageUpdateAutomation\nmetadata: {{name: web, annotations: {annotations}}}"
+            ),
         )
     })
     .await
