@@ -123,6 +123,14 @@ pub enum Error {
     /// A Secret cannot be used.
     #[error("failed to configure authentication options")]
     Secret(#[from] secret::Error),
+    /// The key or the list of known hosts of a Secret cannot be used.
+    #[error("the Secret `{name}` does not open ssh")]
+    Ssh {
+        /// The Secret.
+        name: String,
+        /// Why.
+        source: Box<repo::Error>,
+    },
     /// The Secret and the URL say different things.
     #[error("the Secret `{name}` has a `bearerToken` while the URL has a user")]
     TwoLogins {
@@ -157,11 +165,13 @@ pub enum Error {
         /// What is written.
         commit: String,
     },
-    /// A range of versions.
-    #[error("`{field}` has a `semver` range, which is not supported yet")]
+    /// The range of versions is not one.
+    #[error("`{field}` has a `semver` that cannot be used")]
     Semver {
         /// The field.
         field: Field,
+        /// Why.
+        source: Box<repo::Error>,
     },
 }
 
@@ -172,9 +182,9 @@ impl Error {
             Self::Url { field, .. } | Self::File { field } | Self::Provider { field, .. } => {
                 field.class()
             }
-            Self::Timeout { field, .. } | Self::Commit { field, .. } | Self::Semver { field } => {
-                field.class()
-            }
+            Self::Timeout { field, .. }
+            | Self::Commit { field, .. }
+            | Self::Semver { field, .. } => field.class(),
             Self::NotHttps { field, .. } => field.class(),
             // As upstream: the object and its Secret contradict each other.
             Self::StrayApp { .. } | Self::NoApp { .. } => Class::Stalled,
@@ -183,7 +193,8 @@ impl Error {
             Self::Account { source, .. } if source.is_not_found() => Class::Waiting,
             Self::Account { source, .. } => source.class(),
             Self::Token { source, .. } => source.class(),
-            Self::TwoLogins { .. } | Self::Half { .. } | Self::Proxy { .. } => Class::Waiting,
+            Self::TwoLogins { .. } | Self::Half { .. } => Class::Waiting,
+            Self::Proxy { .. } | Self::Ssh { .. } => Class::Waiting,
             Self::Secret(error) => error.class(),
         }
     }
@@ -199,7 +210,7 @@ impl Error {
     /// What the reader can do.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
-            Self::Url { .. } | Self::Timeout { .. } => return None,
+            Self::Url { .. } | Self::Timeout { .. } | Self::Ssh { .. } => return None,
             Self::File { .. } => "give an `https` URL".to_owned(),
             Self::Provider { provider, .. } if provider == "aws" => {
                 "use `generic` with the HTTPS Git credentials of an IAM user, which CodeCommit calls a user name and a password"
@@ -232,7 +243,7 @@ impl Error {
                     .to_owned()
             }
             Self::Commit { .. } => "write all 40 digits".to_owned(),
-            Self::Semver { .. } => "name a branch, a tag, a reference or a commit".to_owned(),
+            Self::Semver { .. } => "write for example `1.2.x` or `>=1.0 <2.0`".to_owned(),
         })
     }
 }

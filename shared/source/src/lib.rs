@@ -116,6 +116,7 @@ impl Sources {
         };
         match provider {
             "generic" => match secret {
+                Some(secret) if remote.url.is_ssh() => login::log_in_with_key(remote, secret),
                 Some(secret) => login::log_in(remote, secret),
                 None => Ok(()),
             },

@@ -1,7 +1,7 @@
 //! What a Secret says about logging in.
 
 use reconcile::Secret;
-use repo::{Credentials, Proxy, Remote, Tls};
+use repo::{Credentials, Proxy, Remote, Ssh, Tls};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -24,6 +24,16 @@ pub(crate) fn log_in(remote: &mut Remote, secret: &Secret) -> Result<(), Error> 
     } else if password.is_some() {
         return Err(half(secret, "password", "username"));
     }
+    Ok(())
+}
+
+/// Takes over the key in `secret`, and the servers to which it may be shown.
+pub(crate) fn log_in_with_key(remote: &mut Remote, secret: &Secret) -> Result<(), Error> {
+    let identity = repo::Secret::new(secret.required("identity")?);
+    let phrase = secret.bytes("password").map(|phrase| repo::Secret::new(trimmed(phrase)));
+    let ssh = Ssh::new(&identity, phrase.as_ref(), secret.required("known_hosts")?);
+    let unusable = |source| Error::Ssh { name: secret.name().to_owned(), source: Box::new(source) };
+    remote.credentials = Credentials::Ssh(Box::new(ssh.map_err(unusable)?));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Which commit a reference names.
 
-use repo::{ObjectId, Reference};
+use repo::{ObjectId, Range, Reference};
 use source_api::GitReference;
 
 use crate::{Error, Field};
@@ -19,8 +19,9 @@ pub fn reference(
     if let Some(name) = &reference.name {
         return Ok(Reference::Name(name.clone()));
     }
-    if reference.semver.is_some() {
-        return Err(Error::Semver { field: field() });
+    if let Some(semver) = &reference.semver {
+        let wrong = |source| Error::Semver { field: field(), source: Box::new(source) };
+        return Range::parse(semver).map(Reference::SemVer).map_err(wrong);
     }
     Ok(match (&reference.tag, &reference.branch) {
         (Some(tag), _) => Reference::Tag(tag.clone()),
@@ -47,7 +48,8 @@ mod tests {
             (r"{}".to_owned(),                                         Some("branch `master`".to_owned())),
             (r#"{"branch":"main"}"#.to_owned(),                        Some("branch `main`".to_owned())),
             (r#"{"branch":"main","tag":"v1"}"#.to_owned(),             Some("tag `v1`".to_owned())),
-            (r#"{"tag":"v1","semver":"1.x"}"#.to_owned(),              None),
+            (r#"{"tag":"v1","semver":"1.x"}"#.to_owned(),              Some("a tag in `1.x`".to_owned())),
+            (r#"{"semver":"one"}"#.to_owned(),                         None),
             (r#"{"semver":"1.x","name":"refs/pull/1/head"}"#.to_owned(), Some("reference `refs/pull/1/head`".to_owned())),
             (format!(r#"{{"name":"refs/heads/a","commit":"{id}"}}"#),  Some(format!("commit `{id}`"))),
             (r#"{"commit":"main"}"#.to_owned(),                        None),

@@ -29,6 +29,7 @@ mod image_policies;
 mod image_proposals;
 mod image_relay;
 mod image_rest;
+mod image_ssh;
 mod image_stage;
 mod leader;
 mod seal;
@@ -66,6 +67,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_policies::trials,
         image_proposals::trials,
         image_rest::trials,
+        image_ssh::trials,
         leader::trials,
         seal::trials,
         seal_faults::trials,

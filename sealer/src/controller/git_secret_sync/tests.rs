@@ -324,7 +324,7 @@ async fn what_cannot_be_read_is_told_and_awaited() {
         (json!({"git": {"url": repository.url, "ref": {"branch": "none"}}}),       "branch `none` does not exist"),
         (json!({"git": {"url": "ftp://example.com/x"}}),                           "`ftp` repositories are not supported"),
         (json!({"git": {"url": repository.url, "secretRef": {"name": "none"}}}),   "the Secret `default/none` of `spec.git.secretRef` does not exist"),
-        (json!({"git": {"url": repository.url, "ref": {"semver": "1.x"}}}),        "`spec.git.ref` has a `semver` range"),
+        (json!({"git": {"url": repository.url, "ref": {"semver": "one"}}}),        "`spec.git.ref` has a `semver` that cannot be used"),
         (json!({"serviceAccountName": "writer"}),                                  "could not act as ServiceAccount `writer`"),
     ];
     sync(&bed, &repository, json!({})).await;
