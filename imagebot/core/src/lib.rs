@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! tags ─▶ policy ─▶ latest image ─▶ setter ─▶ changes ─▶ message ─▶ plan ─▶ a commit
+//! signature ─▶ verify ─▶ whether an image may be picked
 //! registry's delivery ─▶ hook ─▶ which repositories to scan       proposal ─▶ a pull request
 //! ```
 //!
@@ -16,3 +17,4 @@ pub mod proposal;
 pub mod reference;
 pub mod setter;
 pub mod tags;
+pub mod verify;

@@ -4,14 +4,32 @@
 //! from any page of any registry, and the same one wins. Where Flux leaves ties to chance or to
 //! the order of its list, the winner here is the one that Flux picks from its stored list, which
 //! descends by bytes.
+//!
+//! ```text
+//! tags ─▶ exclude ─▶ filter ─▶ order ─▶ ranking, the best first ─▶ age · platforms · signature ─▶ step
+//! ```
+//!
+//! The first three are rules about the tag alone and are decided here in one pass over the list;
+//! what is behind the ranking costs requests, and is asked of the best candidates only.
 
-use std::{borrow::Cow, cmp::Reverse};
+use std::{
+    borrow::Cow,
+    cmp::{Ordering, Reverse},
+};
 
+pub mod age;
+pub mod exclude;
 pub mod explanation;
 pub mod filter;
+pub mod list;
 pub mod numerical;
+pub mod platform;
+pub mod ranking;
 pub mod semver;
+pub mod step;
 
+use exclude::{Exclude, Exclusion};
+use explanation::Rule;
 use filter::Filter;
 use numerical::Number;
 use semver::{Range, Version};
@@ -19,6 +37,7 @@ use semver::{Range, Version};
 /// How one tag is picked out of many.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    exclusion: Exclusion,
     filter: Filter,
     order: Order,
 }
@@ -32,6 +51,10 @@ pub struct Spec<'s> {
     pub alphabetical: Option<&'s str>,
     /// `spec.policy.numerical.order`; an empty order is ascending.
     pub numerical: Option<&'s str>,
+    /// Whether `spec.policy.newest` is set: the latest by time, whatever its name.
+    pub newest: bool,
+    /// `spec.exclude`
+    pub exclude: &'s [Exclude<'s>],
     /// `spec.filterTags.pattern`
     pub pattern: &'s str,
     /// `spec.filterTags.extract`
@@ -44,6 +67,8 @@ enum Order {
     SemVer(Range),
     Alphabetical(Direction),
     Numerical(Direction),
+    /// By a time that only the registry knows.
+    Newest,
 }
 
 /// Which end of an order wins.
@@ -59,7 +84,9 @@ enum Direction {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// No kind of policy is set.
-    #[error("`spec.policy` sets none of `semver`, `alphabetical` and `numerical`; set one")]
+    #[error(
+        "`spec.policy` sets none of `semver`, `alphabetical`, `numerical` and `newest`; set one"
+    )]
     Missing,
     /// The range is not a range of versions.
     #[error("`spec.policy.semver.range` is not a range of versions")]
@@ -75,6 +102,9 @@ pub enum Error {
     /// The pattern is not a regular expression.
     #[error("`spec.filterTags.pattern` cannot be used")]
     Pattern(#[from] filter::Error),
+    /// What is to be excluded cannot be understood.
+    #[error(transparent)]
+    Exclude(#[from] exclude::Error),
 }
 
 /// Why no tag is selected.
@@ -101,6 +131,20 @@ pub enum NoMatch {
         /// How many tags passed the filter.
         considered: usize,
     },
+    /// Every tag that matches is excluded.
+    #[error("each of the {considered} tags that match is excluded by `spec.exclude`")]
+    Excluded {
+        /// How many tags the exclusion dropped.
+        considered: usize,
+    },
+    /// The order needs times, which only a registry knows.
+    #[error(
+        "`spec.policy.newest` orders by time, and of none of {considered} tags the time is known"
+    )]
+    Untimed {
+        /// How many tags passed the filter.
+        considered: usize,
+    },
     /// A tag, or what the filter extracts from it, is not a number.
     #[error(
         "failed to parse invalid numeric value '{key}' of tag `{tag}`; \
@@ -116,16 +160,23 @@ pub enum NoMatch {
 
 impl Policy {
     /// Understands what an author wrote. As in Flux, `semver` goes before `alphabetical`, and that
-    /// before `numerical`, when several are set.
+    /// before `numerical`, when several are set; `newest`, which is ours, comes last.
     pub fn parse(spec: &Spec<'_>) -> Result<Self, Error> {
+        let exclusion = Exclusion::parse(spec.exclude)?;
         let filter = Filter::parse(spec.pattern, spec.extract)?;
         let order = match (spec.semver, spec.alphabetical, spec.numerical) {
             (Some(range), ..) => Order::SemVer(Range::parse(range)?),
             (None, Some(order), _) => Order::Alphabetical(Direction::parse("alphabetical", order)?),
             (None, None, Some(order)) => Order::Numerical(Direction::parse("numerical", order)?),
+            (None, None, None) if spec.newest => Order::Newest,
             (None, None, None) => return Err(Error::Missing),
         };
-        Ok(Self { filter, order })
+        Ok(Self { exclusion, filter, order })
+    }
+
+    /// Whether the order needs to know when each tag was made.
+    pub fn needs_times(&self) -> bool {
+        matches!(self.order, Order::Newest)
     }
 
     /// The tag that wins. The order of `tags` never affects the result.
@@ -133,34 +184,75 @@ impl Policy {
         let mut counts = Counts::default();
         let mut best: Option<Candidate<'t>> = None;
         for tag in tags {
-            counts.tags += 1;
-            let Some(key) = self.filter.key(tag) else { continue };
-            counts.filtered += 1;
-            let Some(rank) = self.rank(tag, &key)? else { continue };
-            let candidate = Candidate { rank, key, tag };
-            if best.as_ref().is_none_or(|best| self.prefers(&candidate, best)) {
-                best = Some(candidate);
+            match counts.take(self, tag, self.judge(tag, None, None))? {
+                Ok(it) if best.as_ref().is_none_or(|best| self.prefers(&it, best)) => {
+                    best = Some(it);
+                }
+                _ => {}
             }
         }
         best.map(|best| best.tag).ok_or(counts.no_match())
     }
 
-    /// What `key` counts for, or `None` if it does not take part.
-    fn rank(&self, tag: &str, key: &str) -> Result<Option<Rank>, NoMatch> {
-        match &self.order {
-            Order::SemVer(range) => {
-                Ok(semver::of_tag(key).filter(|version| range.matches(version)).map(Rank::Version))
+    /// What `tag` counts for, or the rule that drops it.
+    ///
+    /// `parsed` is what [`semver::of_tag`] makes of the tag where that is known, and `time` is when
+    /// the tag was made.
+    fn judge<'t>(
+        &self,
+        tag: &'t str,
+        parsed: Option<&'t Option<Version>>,
+        time: Option<i64>,
+    ) -> Result<Candidate<'t>, Dropped<'t>> {
+        let dropped = |rule, rank| Err(Dropped { rule, rank });
+        let Some(key) = self.filter.key(tag) else { return dropped(Rule::Pattern, None) };
+        let rank = match &self.order {
+            Order::SemVer(_) => {
+                let version = match (parsed, &key) {
+                    (Some(parsed), Cow::Borrowed(_)) => parsed.as_ref().map(Cow::Borrowed),
+                    _ => semver::of_tag(&key).map(Cow::Owned),
+                };
+                let Some(version) = version else { return dropped(Rule::NotAVersion, None) };
+                Rank::Version(version)
             }
-            Order::Alphabetical(_) => Ok(Some(Rank::Key)),
-            Order::Numerical(_) => match Number::parse(key) {
-                Some(number) => Ok(Some(Rank::Number(number))),
-                None => Err(NoMatch::NotANumber { tag: tag.to_owned(), key: key.to_owned() }),
+            Order::Alphabetical(_) => Rank::Key,
+            Order::Numerical(_) => match Number::parse(&key) {
+                Some(number) => Rank::Number(number),
+                None if self.exclusion.drops(tag, None) => return dropped(Rule::Excluded, None),
+                None => return dropped(Rule::NotANumber, None),
             },
+            Order::Newest => match time {
+                Some(time) => Rank::Time(time),
+                None if self.exclusion.drops(tag, None) => return dropped(Rule::Excluded, None),
+                None => return dropped(Rule::Untimed, None),
+            },
+        };
+        let version = match &rank {
+            Rank::Version(version) => Some(version.as_ref()),
+            _ => None,
+        };
+        let rule = match (&self.order, version) {
+            _ if self.exclusion.drops(tag, version) => Some(Rule::Excluded),
+            (Order::SemVer(range), Some(version)) if !range.matches(version) => {
+                let pre = range.refuses_pre(version);
+                Some(if pre { Rule::PreRelease } else { Rule::OutOfRange })
+            }
+            _ => None,
+        };
+        let candidate = Candidate { rank, key, tag };
+        match rule {
+            Some(rule) => dropped(rule, Some(candidate)),
+            None => Ok(candidate),
         }
     }
 
-    /// Whether `left` wins over `right`: a strict total order of distinct tags.
+    /// Whether `left` wins over `right`.
     fn prefers(&self, left: &Candidate<'_>, right: &Candidate<'_>) -> bool {
+        self.order(left, right).is_gt()
+    }
+
+    /// A strict total order of distinct tags; the greatest wins.
+    fn order(&self, left: &Candidate<'_>, right: &Candidate<'_>) -> Ordering {
         let ranks = left.rank.cmp(&right.rank);
         let keys = left.key.cmp(&right.key);
         let ordering = match &self.order {
@@ -168,12 +260,13 @@ impl Policy {
             Order::SemVer(_) => ranks.then(keys),
             Order::Alphabetical(Direction::Ascending) => keys,
             Order::Alphabetical(Direction::Descending) => keys.reverse(),
+            Order::Newest => ranks.then(keys),
             // `1` over `1.0`: the last of a list that descends.
             Order::Numerical(Direction::Ascending) => ranks.then(keys.reverse()),
             Order::Numerical(Direction::Descending) => ranks.reverse().then(keys.reverse()),
         };
         // Of two tags with one key the last of a list that descends.
-        ordering.then_with(|| Reverse(left.tag).cmp(&Reverse(right.tag))).is_gt()
+        ordering.then_with(|| Reverse(left.tag).cmp(&Reverse(right.tag)))
     }
 }
 
@@ -188,17 +281,26 @@ impl Direction {
 }
 
 /// A tag that takes part.
+#[derive(Debug, Clone)]
 struct Candidate<'t> {
-    rank: Rank,
+    rank: Rank<'t>,
     key: Cow<'t, str>,
     tag: &'t str,
 }
 
+/// A tag that does not.
+struct Dropped<'t> {
+    rule: Rule,
+    /// What it would count for, if the rule were not there.
+    rank: Option<Candidate<'t>>,
+}
+
 /// What decides before keys and tags do. One policy yields one kind of rank.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Version(Version),
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank<'t> {
+    Version(Cow<'t, Version>),
     Number(Number),
+    Time(i64),
     Key,
 }
 
@@ -206,14 +308,53 @@ enum Rank {
 struct Counts {
     tags: usize,
     filtered: usize,
+    excluded: usize,
+    untimed: usize,
 }
 
 impl Counts {
+    /// Counts a tag; an error when it spoils the whole list.
+    fn take<T>(
+        &mut self,
+        policy: &Policy,
+        tag: &str,
+        judged: Result<T, Dropped<'_>>,
+    ) -> Result<Result<T, Rule>, NoMatch> {
+        let rule = match judged {
+            Ok(candidate) => {
+                self.tags += 1;
+                self.filtered += 1;
+                return Ok(Ok(candidate));
+            }
+            Err(dropped) => dropped.rule,
+        };
+        self.dropped(rule);
+        if rule == Rule::NotANumber {
+            let key = policy.filter.key(tag).unwrap_or_default().into_owned();
+            return Err(NoMatch::NotANumber { tag: tag.to_owned(), key });
+        }
+        Ok(Err(rule))
+    }
+
+    fn dropped(&mut self, rule: Rule) {
+        self.tags += 1;
+        match rule {
+            Rule::Pattern => {}
+            Rule::Excluded => self.excluded += 1,
+            rule => {
+                self.filtered += 1;
+                self.untimed += usize::from(rule == Rule::Untimed);
+            }
+        }
+    }
+
     fn no_match(&self) -> NoMatch {
-        match (self.tags, self.filtered) {
-            (0, _) => NoMatch::NoTags,
-            (considered, 0) => NoMatch::Filtered { considered },
-            (_, considered) => NoMatch::OutOfRange { considered },
+        match self {
+            Self { tags: 0, .. } => NoMatch::NoTags,
+            Self { untimed: 1.., filtered, .. } => NoMatch::Untimed { considered: *filtered },
+            Self { filtered: 0, excluded: 0, tags, .. } => NoMatch::Filtered { considered: *tags },
+            Self { filtered: 0, excluded, .. } => NoMatch::Excluded { considered: *excluded },
+            Self { filtered, .. } => NoMatch::OutOfRange { considered: *filtered },
         }
     }
 }

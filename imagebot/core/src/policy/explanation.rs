@@ -3,7 +3,10 @@
 //! The same rules as [`Policy::select`], told tag by tag: for a `--explain`, a dashboard, or the
 //! body of a pull request.
 
-use super::{Candidate, NoMatch, Order, Policy, semver};
+use super::{Candidate, NoMatch, Policy, list::TagList};
+
+/// How long a shortlist is.
+const SHORT: usize = 5;
 
 /// The outcome of a policy, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +17,9 @@ pub struct Explanation {
     pub candidates: Vec<Contender>,
     /// The tags that do not, in the given order, cut at the asked length.
     pub dropped: Vec<(String, Rule)>,
+    /// The few tags that tell the story, as a status shows them, see
+    /// [`Ranking::shortlist`](super::ranking::Ranking::shortlist).
+    pub shortlist: Vec<(String, String)>,
     /// How many tags take part.
     pub candidate_count: usize,
     /// How many tags do not.
@@ -47,6 +53,12 @@ pub enum Rule {
     /// The key is not a number.
     #[error("is not a number")]
     NotANumber,
+    /// An entry of the exclusion names it.
+    #[error("is excluded by `spec.exclude`")]
+    Excluded,
+    /// Nobody has said when it was made.
+    #[error("has no known time yet")]
+    Untimed,
 }
 
 impl Policy {
@@ -59,15 +71,21 @@ impl Policy {
         let selected = self.select(tags.clone()).map(str::to_owned);
         let mut candidates = Vec::new();
         let mut dropped = Vec::new();
-        for tag in tags {
-            match self.judge(tag) {
+        for tag in tags.clone() {
+            match self.judge(tag, None, None) {
                 Ok(candidate) => candidates.push(candidate),
-                Err(rule) => dropped.push((tag, rule)),
+                Err(it) => dropped.push((tag, it.rule)),
             }
         }
-        candidates.sort_by(|left, right| self.prefers(right, left).cmp(&self.prefers(left, right)));
+        candidates.sort_by(|left, right| self.order(right, left));
+        let list = TagList::new(tags.into_iter().map(str::to_owned).collect());
+        let shortlist = self.ranking(&list, |_| None).map_or_else(
+            |_| Vec::new(),
+            |mut ranking| ranking.shortlist(selected.as_deref().ok(), &[], most.min(SHORT)),
+        );
         Explanation {
             selected,
+            shortlist,
             candidate_count: candidates.len(),
             dropped_count: dropped.len(),
             candidates: candidates.into_iter().take(most).map(Contender::from).collect(),
@@ -76,24 +94,6 @@ impl Policy {
                 .take(most)
                 .map(|(tag, rule)| ((*tag).to_owned(), *rule))
                 .collect(),
-        }
-    }
-
-    fn judge<'t>(&self, tag: &'t str) -> Result<Candidate<'t>, Rule> {
-        let key = self.filter.key(tag).ok_or(Rule::Pattern)?;
-        match self.rank(tag, &key) {
-            Ok(Some(rank)) => Ok(Candidate { rank, key, tag }),
-            Ok(None) => Err(self.unranked(&key)),
-            Err(_) => Err(Rule::NotANumber),
-        }
-    }
-
-    fn unranked(&self, key: &str) -> Rule {
-        let Order::SemVer(range) = &self.order else { return Rule::NotAVersion };
-        match semver::of_tag(key) {
-            None => Rule::NotAVersion,
-            Some(version) if range.refuses_pre(&version) => Rule::PreRelease,
-            Some(_) => Rule::OutOfRange,
         }
     }
 }

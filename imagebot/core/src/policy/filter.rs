@@ -21,6 +21,11 @@ impl Filter {
         Ok(Self { pattern, extract: extract.to_owned() })
     }
 
+    /// Whether the key may be other than the tag.
+    pub fn extracts(&self) -> bool {
+        self.pattern.is_some() && !self.extract.is_empty()
+    }
+
     /// The key of `tag`, or `None` if the pattern does not match.
     ///
     /// Without `extract` the key is the tag. Otherwise `$name`, `${name}` and `$1` stand for what

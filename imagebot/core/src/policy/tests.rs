@@ -38,6 +38,12 @@ fn policies_select_what_flux_selects() {
         let parsed = policy(case);
         let selected = parsed.as_ref().ok().and_then(|policy| policy.select(tags.clone()).ok());
         assert_eq!(selected, expected, "{id}: {case}");
+        // What the daemon does with a list that policies share finds the same.
+        let list = list::TagList::new(tags.iter().map(|tag| (*tag).to_owned()).collect());
+        let ranked = parsed.as_ref().ok().and_then(|policy| {
+            policy.ranking(&list, |_| None).ok().and_then(|mut ranking| ranking.nth(0))
+        });
+        assert_eq!(ranked, expected, "{id}: {case}");
         if case["errorKind"] == "invalid-policy" || case["conditionReason"] == "InvalidPolicy" {
             assert!(parsed.is_err(), "{id}: the policy itself is invalid");
         }
@@ -75,7 +81,7 @@ fn ranges_parse_where_the_library_parses() {
 fn errors_name_the_field_and_the_remedy() {
     #[rustfmt::skip]
     let cases = [
-        (Spec::default(), "`spec.policy` sets none of `semver`, `alphabetical` and `numerical`; set one"),
+        (Spec::default(), "`spec.policy` sets none of `semver`, `alphabetical`, `numerical` and `newest`; set one"),
         (Spec { alphabetical: Some("up"), ..Spec::default() }, "`spec.policy.alphabetical.order` is `up`; write `asc` or `desc`"),
         (Spec { semver: Some("1x"), ..Spec::default() }, "`spec.policy.semver.range` is not a range of versions"),
         (Spec { semver: Some("*"), pattern: "(", ..Spec::default() }, "`spec.filterTags.pattern` cannot be used"),
@@ -83,6 +89,40 @@ fn errors_name_the_field_and_the_remedy() {
     for (spec, message) in cases {
         assert_eq!(Policy::parse(&spec).unwrap_err().to_string(), message);
     }
+}
+
+/// The cases come from version 3.2 of the library, and Flux has 3.5, where a range admits
+/// pre-releases when any of its parts names one, and `!=` admits them no more than others do.
+/// `shared/golang` holds 3.5's own answers.
+#[rustfmt::skip]
+const SINCE_3_5: &[(&str, &str)] = &[
+    ("!=1.2.3", "1.2.3-beta.2"), ("!=1.2.3", "1.2.3-alpha"), ("!=1.2.3", "2.0.0-0"),
+    ("!=1.2.3", "2.1.0-rc.1"), ("!=1.2.3", "1.0.0-rc.1"), (">=1.0.0-rc <1.0.0", "1.0.0-rc.1"),
+    (">=2.0.0-0 <3", "2.0.0-0"), (">=2.0.0-0 <3", "2.1.0-rc.1"),
+];
+
+#[test]
+fn versions_are_in_the_ranges_that_the_library_finds_them_in() {
+    const GOLD: &str = include_str!("../../tests/cases/masterminds-gold.json");
+    let cases: Vec<Value> = serde_json::from_str(GOLD).unwrap();
+    let mut pairs = 0;
+    for case in &cases {
+        let word = |name: &str| case[name].as_str().unwrap();
+        let range = Range::parse(word("C"));
+        // `T` and `F`: in the range or not; the rest: the range is none.
+        let expected = match word("M") {
+            "T" => Some(true),
+            "F" => Some(false),
+            _ => None,
+        };
+        let newer = SINCE_3_5.contains(&(word("C"), word("V")));
+        let expected = expected.map(|found| found != newer);
+        let version = Version::parse(word("V"));
+        let found = range.ok().zip(version).map(|(range, version)| range.matches(&version));
+        assert_eq!(found, expected, "{case}");
+        pairs += 1;
+    }
+    assert_eq!(pairs, 759);
 }
 
 fn strings(list: &Value) -> Vec<&str> {
@@ -105,6 +145,7 @@ fn policy(case: &Value) -> Result<Policy, Error> {
         numerical: kind("numerical", "order"),
         pattern: field("pattern"),
         extract: field("extract"),
+        ..Spec::default()
     })
 }
 
@@ -135,6 +176,7 @@ fn specs() -> impl Strategy<Value = Spec<'static>> {
         numerical,
         pattern,
         extract,
+        ..Spec::default()
     })
 }
 
