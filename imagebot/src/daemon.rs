@@ -132,13 +132,13 @@ pub fn assemble(
     let (held_images, held_policies) = (repositories.clone(), policies.clone());
     leading.add("deleted ImageRepositories", inherited::release(core.clone(), held_images));
     leading.add("deleted ImagePolicies", inherited::release(core.clone(), held_policies));
-    let picks = ImagePolicies {
-        core: core.clone(),
+    let picks = ImagePolicies::new(
+        core.clone(),
         tags,
         registry,
-        repositories: repositories.clone(),
-        no_cross_namespace: settings.no_cross_namespace,
-    };
+        repositories.clone(),
+        settings.no_cross_namespace,
+    );
     let wakes = wake::policies(policies.clone(), &repositories, scans);
     let drive_policies = drive(core.clone(), Arc::new(picks), policies.clone(), wakes);
     leading.add("ImagePolicy", async move {

@@ -13,3 +13,4 @@ pub mod hooks;
 pub mod markerless;
 pub mod registry;
 pub mod tags;
+pub mod verify;

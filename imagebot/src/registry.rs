@@ -14,6 +14,7 @@ mod access;
 mod auth;
 mod challenge;
 mod client;
+mod content;
 mod error;
 mod keychain;
 mod manifest;
@@ -30,6 +31,7 @@ use imagebot_core::reference::Repository;
 use self::session::{Session, Shared};
 pub use self::{
     access::{Access, Proxy},
+    content::{Content, Descriptor, Image, Manifest},
     error::Error,
     keychain::Keychain,
 };

@@ -121,9 +121,75 @@ impl Registry {
         self.put_manifest(repository, to, &manifest.text()).await.map(drop)
     }
 
+    /// Pushes an index with an image of its own for each platform, such as `linux/arm64`.
+    pub async fn push_index(
+        &self,
+        repository: &str,
+        tag: &str,
+        platforms: &[&str],
+    ) -> Outcome<String> {
+        let mut manifests = Vec::new();
+        for platform in platforms {
+            let (os, architecture) = platform.split_once('/').ok_or("`os/architecture`")?;
+            let part = format!("{tag}-{architecture}");
+            let digest = self.push(repository, &part).await?;
+            let path = format!("{repository}/manifests/{digest}");
+            let answer = self.request("GET", &path).header("Accept", MANIFEST).expect(200).await?;
+            manifests.push(json!({
+                "mediaType": MANIFEST, "digest": digest, "size": answer.text().len(),
+                "platform": {"os": os, "architecture": architecture},
+            }));
+        }
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+        self.put(repository, tag, INDEX, &index.to_string()).await
+    }
+
+    /// Pushes what is no image in the form of one, as tools keep signatures: one layer with a content
+    /// of this type, and with annotations.
+    pub async fn push_layer(
+        &self,
+        repository: &str,
+        reference: &str,
+        (media_type, content): (&str, &str),
+        annotations: &Value,
+    ) -> Outcome<String> {
+        let empty = "{}";
+        self.upload(repository, &digest(empty.as_bytes()), empty.to_owned()).await?;
+        self.upload(repository, &digest(content.as_bytes()), content.to_owned()).await?;
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST,
+            "config": {"mediaType": CONFIG, "digest": digest(empty.as_bytes()), "size": empty.len()},
+            "layers": [{
+                "mediaType": media_type, "digest": digest(content.as_bytes()), "size": content.len(),
+                "annotations": annotations,
+            }],
+        });
+        self.put_manifest(repository, reference, &manifest.to_string()).await
+    }
+
+    /// Lists artifacts that refer to an image under the tag where registries without an API for that
+    /// keep them: each a digest and a type.
+    pub async fn push_referrers(
+        &self,
+        repository: &str,
+        image: &str,
+        artifacts: &[(&str, &str)],
+    ) -> Outcome<String> {
+        let listed = artifacts.iter().map(|(digest, kind)| {
+            json!({"mediaType": MANIFEST, "digest": digest, "size": 1, "artifactType": kind})
+        });
+        let listed: Vec<_> = listed.collect();
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed});
+        self.put(repository, &image.replace(':', "-"), INDEX, &index.to_string()).await
+    }
+
     async fn put_manifest(&self, repository: &str, tag: &str, manifest: &str) -> Outcome<String> {
+        self.put(repository, tag, MANIFEST, manifest).await
+    }
+
+    async fn put(&self, repository: &str, tag: &str, kind: &str, text: &str) -> Outcome<String> {
         let request = self.request("PUT", &format!("{repository}/manifests/{tag}"));
-        let answer = request.body(MANIFEST, manifest).expect(201).await?;
+        let answer = request.body(kind, text).expect(201).await?;
         Ok(answer.header("Docker-Content-Digest").to_owned())
     }
 
@@ -234,5 +300,6 @@ fn digest(bytes: &[u8]) -> String {
         .fold(String::from("sha256:"), |digest, byte| format!("{digest}{byte:02x}"))
 }
 
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";

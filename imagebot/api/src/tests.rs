@@ -65,6 +65,12 @@ fn a_rule_says_the_same_in_rust_as_its_message() {
         (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"digestReflectionPolicy":"IfNotPresent","interval":"1m"}"#, Some(image_policy::RULES[0].message)),
         (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"digestReflectionPolicy":"Always"}"#, Some(image_policy::RULES[1].message)),
         (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"digestReflectionPolicy":"Always","interval":"1m"}"#, None),
+        (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"exclude":[{"tag":"a"},{"range":"1.x"}]}"#, None),
+        (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"exclude":[{}]}"#, Some(image_policy::RULES[2].message)),
+        (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"exclude":[{"tag":"a","range":"1.x"}]}"#, Some(image_policy::RULES[2].message)),
+        (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"verify":{"secretRef":{"name":"k"}}}"#, None),
+        (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"verify":{}}"#, Some(image_policy::RULES[3].message)),
+        (r#"{"imageRepositoryRef":{"name":"a"},"policy":{},"verify":{"trustedRootSecretRef":{"name":"k"}}}"#, Some(image_policy::RULES[4].message)),
     ];
     for (spec, message) in cases {
         let broken = rule::check(image_policy::RULES, &policy(spec)).err();

@@ -21,7 +21,7 @@ use super::{
     terminal::{Report, Streams},
 };
 use crate::{
-    controller::image_policy,
+    controller::image_policy::{self, rules::Rules},
     registry::{self, Access, Keychain, Registry},
 };
 
@@ -100,6 +100,8 @@ pub(crate) enum Error {
     Policy { name: String, source: Box<image_policy::Error> },
     #[error("ImagePolicy `{policy}` names the ImageRepository `{repository}`, which is not there")]
     NoRepository { policy: String, repository: String },
+    #[error("ImagePolicy `{policy}` sets `{field}`, which the daemon alone looks at")]
+    LooksInside { policy: String, field: &'static str },
     #[error("ImagePolicy `{policy}` selects nothing")]
     NoMatch { policy: String, source: NoMatch },
 }
@@ -111,6 +113,7 @@ impl Report for Error {
                 "point `--manifests` at the directory that has it, or give values with `--set`"
                     .into(),
             ),
+            Self::LooksInside { .. } => Some("give its value with `--set`".into()),
             Self::Scan { .. } => {
                 Some("give credentials with `--registry-config`, or values with `--set`".into())
             }
@@ -178,8 +181,29 @@ pub(crate) async fn listed(
 /// The policy in the words of the core.
 pub(crate) fn understood(policy: &ImagePolicy) -> Result<Policy, Error> {
     let name = policy.metadata.name.clone().unwrap_or_default();
-    image_policy::policy(&policy.spec)
-        .map_err(|source| Error::Policy { name, source: Box::new(source) })
+    let rules = Rules::read(policy);
+    let rules = rules.map_err(|source| Error::Policy { name, source: Box::new(source) })?;
+    Ok(rules.policy)
+}
+
+/// The tag that a policy selects where names alone decide; what else a policy may ask for is the
+/// daemon's to find out, and nothing is selected without it.
+fn by_name(policy: &ImagePolicy, tags: &[String]) -> Result<String, Error> {
+    let name = || {
+        let metadata = &policy.metadata;
+        let namespace = metadata.namespace.clone().unwrap_or_default();
+        format!("{namespace}/{}", metadata.name.clone().unwrap_or_default())
+    };
+    let rules = Rules::read(policy);
+    let rules = rules.map_err(|source| Error::Policy { name: name(), source: Box::new(source) })?;
+    if let Some(field) = rules.looks_inside() {
+        return Err(Error::LooksInside { policy: name(), field });
+    }
+    if let Some(pin) = rules.pin.filter(|pin| tags.contains(pin)) {
+        return Ok(pin);
+    }
+    let selected = rules.policy.select(tags.iter().map(String::as_str)).map(str::to_owned);
+    selected.map_err(|source| Error::NoMatch { policy: name(), source })
 }
 
 /// The image that each of `wanted` selects, and why those do not that do not.
@@ -259,11 +283,7 @@ async fn pick(
     let metadata = &policy.metadata;
     let key =
         (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
-    let found = understood(policy)?.select(tags.iter().map(String::as_str)).map(str::to_owned);
-    let tag = found.map_err(|source| {
-        let policy = format!("{}/{}", key.0, key.1);
-        Error::NoMatch { policy, source }
-    })?;
+    let tag = by_name(policy, tags)?;
     let name = repository.spec.image.clone();
     let digest = if policy.spec.digest_reflection_policy == DigestReflection::Never {
         None

@@ -2,74 +2,97 @@
 //!
 //! There is nothing to apply: the status is the product. A failure keeps the last pick, which
 //! automations go on using.
+//!
+//! ```text
+//! rules (spec + annotations) ─▶ list (shared) ─▶ ranking ─▶ choose: age, platforms, signature ─▶ step
+//! ```
 
+pub mod choose;
 mod error;
+pub mod extras;
+mod facts;
+mod lists;
 mod report;
+pub mod rules;
+mod step;
+pub mod unpicked;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use imagebot_api::{
-    ImagePolicy, ImagePolicySpec, ImageRepository,
-    image_policy::{DigestReflection, Order, Ordered, RULES},
-    image_repository::AccessFrom,
-    reference::ImageReference,
-    rule,
+    ImagePolicy, ImageRepository, image_repository::AccessFrom, reference::ImageReference,
 };
-use imagebot_core::{
-    policy::{Policy, Spec},
-    reference::Repository,
-};
+use imagebot_core::reference::Repository;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt as _};
 use reconcile::{Core, Reconciler, Report, Watched};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::time::timeout;
 
+use self::{
+    choose::{Choice, Look},
+    extras::Keeping,
+    facts::Facts,
+    lists::{Listed, Lists},
+    rules::{Held, Rules},
+};
 use super::access;
 use crate::{registry::Registry, tags::Tags};
 
 pub use error::Error;
 
-/// How long a digest may take where the ImageRepository does not say.
+/// How long the registry may take where the ImageRepository does not say.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The controller of `ImagePolicy`.
 pub struct ImagePolicies {
-    /// What every controller is given.
-    pub core: Core,
-    /// Where scans are kept.
-    pub tags: Arc<Tags>,
-    /// Where digests are read.
-    pub registry: Registry,
-    /// The images that policies refer to.
-    pub repositories: Watched<ImageRepository>,
-    /// Whether no object may refer to one of another namespace.
-    pub no_cross_namespace: bool,
-}
-
-/// A spec that makes sense.
-pub struct Valid {
-    policy: Policy,
+    core: Core,
+    lists: Lists,
+    registry: Registry,
+    repositories: Watched<ImageRepository>,
+    no_cross_namespace: bool,
+    facts: Facts,
+    keeping: Keeping,
 }
 
 /// What a policy chooses from.
 pub enum Observed {
-    /// The tags of the repository.
-    Tags(Arc<ImageRepository>, Vec<String>),
+    /// The tags of the repository, and what is chosen of them.
+    Chosen(Choice),
+    /// The author holds what is in force.
+    Held(ImageReference, Held),
     /// Its tags are not on this disk: its first scan is under way, or the disk is new. What was
     /// picked stays in force until the scan wakes this policy.
     Pending,
+    /// Tags qualify by name, and nothing is picked.
+    Unpicked(Error),
 }
 
 /// What was picked.
 pub enum Picked {
     /// This image.
-    Image(ImageReference),
+    Image(Box<Choice>),
+    /// What is in force, until then.
+    Held(ImageReference, Held),
     /// What was picked before.
     Same,
 }
 
 impl ImagePolicies {
+    /// The controller of the policies that refer to `repositories`, whose scans are in `tags`; where
+    /// `no_cross_namespace` is set, no object may refer to one of another namespace.
+    pub fn new(
+        core: Core,
+        tags: Arc<Tags>,
+        registry: Registry,
+        repositories: Watched<ImageRepository>,
+        no_cross_namespace: bool,
+    ) -> Self {
+        let (facts, keeping) = (Facts::default(), Keeping::default());
+        let lists = Lists::new(tags);
+        Self { core, lists, registry, repositories, no_cross_namespace, facts, keeping }
+    }
+
     /// The ImageRepository that `object` refers to, if it may.
     async fn repository(&self, object: &ImagePolicy) -> Result<Arc<ImageRepository>, Error> {
         let own = object.namespace().unwrap_or_default();
@@ -91,6 +114,14 @@ impl ImagePolicies {
         found.ok_or(Error::NoRepository { namespace, name })
     }
 
+    /// The hold, if there is one now.
+    fn held(&self, rules: &Rules) -> Option<Held> {
+        rules.hold.filter(|hold| match hold {
+            Held::Open => true,
+            Held::Until(end) => self.core.clock.now() < *end,
+        })
+    }
+
     async fn lets_in(&self, from: Option<&AccessFrom>, own: &str) -> Result<bool, Error> {
         let Some(from) = from.filter(|from| !from.namespace_selectors.is_empty()) else {
             return Ok(false);
@@ -108,23 +139,45 @@ impl ImagePolicies {
     /// The digest that `tag` names now.
     async fn digest(&self, repository: &ImageRepository, tag: &str) -> Result<String, Error> {
         let image = Repository::parse(&repository.spec.image).map_err(Error::Image)?;
+        let access = access::of(&self.core, repository).await.map_err(Error::Access)?;
+        let digest = self.registry.digest(&image, tag, &access).await;
+        let reference = format!("{}:{tag}", repository.spec.image);
+        digest.map_err(|source| Error::Digest { reference, source })
+    }
+
+    /// The tags of `repository`, unless they are those of another object, or of what this one named
+    /// before.
+    async fn listed(&self, repository: &ImageRepository) -> Result<Option<Arc<Listed>>, Error> {
+        let namespace = repository.namespace().unwrap_or_default();
+        let listed = self.lists.get(&format!("{namespace}/{}", repository.name_any())).await?;
+        let image = Repository::parse(&repository.spec.image).map(|image| image.to_string());
+        Ok(listed.filter(|listed| {
+            Some(&listed.scan.uid) == repository.metadata.uid.as_ref()
+                && Ok(&listed.scan.image) == image.as_ref()
+        }))
+    }
+
+    /// Chooses, within the time that the ImageRepository gives its registry.
+    async fn choose(
+        &self,
+        object: &ImagePolicy,
+        rules: &Rules,
+        repository: &ImageRepository,
+        listed: &Listed,
+    ) -> Result<Choice, Error> {
         let limit = repository.spec.timeout.as_ref().unwrap_or(&repository.spec.interval);
         let limit = limit.parse().unwrap_or(TIMEOUT).max(Duration::from_secs(1));
-        let reference = format!("{}:{tag}", repository.spec.image);
-        let fetch = async {
-            let access = access::of(&self.core, repository).await.map_err(Error::Access)?;
-            let digest = self.registry.digest(&image, tag, &access).await;
-            digest.map_err(|source| Error::Digest { reference: reference.clone(), source })
-        };
-        timeout(limit, fetch).await.unwrap_or(Err(Error::TooSlow { reference: reference.clone() }))
+        let look = Look::new(self, object, rules, repository, listed)?;
+        let reference = repository.spec.image.clone();
+        timeout(limit, look.choose()).await.unwrap_or(Err(Error::TooSlow { reference }))
     }
 }
 
 impl Reconciler for ImagePolicies {
     type Object = ImagePolicy;
-    type Valid = Valid;
+    type Valid = Rules;
     type Observed = Observed;
-    type Plan = Option<(Arc<ImageRepository>, ImageReference)>;
+    type Plan = Observed;
     type Applied = Picked;
     type Error = Error;
 
@@ -134,70 +187,57 @@ impl Reconciler for ImagePolicies {
         object.spec.suspend
     }
 
-    fn validate(&self, object: &ImagePolicy) -> Result<Valid, Error> {
-        let spec = &object.spec;
-        rule::check(RULES, spec).map_err(Error::Interval)?;
-        let policy = policy(spec)?;
-        let interval = spec.interval.as_ref().map(imagebot_api::Duration::parse).transpose();
-        interval.map_err(Error::Duration)?;
-        Ok(Valid { policy })
+    fn validate(&self, object: &ImagePolicy) -> Result<Rules, Error> {
+        self.keeping.look(object);
+        Rules::read(object)
     }
 
-    async fn observe(&self, object: &ImagePolicy, _: &Valid) -> Result<Observed, Error> {
+    async fn observe(&self, object: &ImagePolicy, rules: &Rules) -> Result<Observed, Error> {
         let repository = self.repository(object).await?;
-        let tags = Arc::clone(&self.tags);
-        let key =
-            format!("{}/{}", repository.namespace().unwrap_or_default(), repository.name_any());
-        // It waits for the disk, and a long list takes a while to unpack.
-        let listed = spawn_blocking(move || tags.list(&key)).await.map_err(Error::Interrupted)?;
-        let listed = listed.map_err(Error::Tags)?;
-        // The tags of another object, or of what this one named before, are no choice.
-        let image = Repository::parse(&repository.spec.image).map(|image| image.to_string());
-        let listed = listed.filter(|(scan, _)| {
-            Some(&scan.uid) == repository.metadata.uid.as_ref() && Ok(&scan.image) == image.as_ref()
-        });
-        match listed {
-            Some((_, tags)) => Ok(Observed::Tags(repository, tags)),
+        let status = object.status.as_ref();
+        let latest = status.and_then(|status| status.latest_ref.as_ref());
+        let latest = latest.filter(|latest| latest.name == repository.spec.image);
+        if let (Some(latest), Some(held)) = (latest, self.held(rules)) {
+            return Ok(Observed::Held(latest.clone(), held));
+        }
+        match self.listed(&repository).await? {
+            Some(listed) => match self.choose(object, rules, &repository, &listed).await {
+                Ok(choice) => Ok(Observed::Chosen(choice)),
+                Err(error @ Error::Unpicked(_)) => Ok(Observed::Unpicked(error)),
+                Err(error) => Err(error),
+            },
             None if settled(object, &repository) => Ok(Observed::Pending),
             None if !has_failed(&repository) => Ok(Observed::Pending),
             None => Err(Error::NoTags { name: repository.name_any() }),
         }
     }
 
-    fn decide(
-        &self,
-        object: &ImagePolicy,
-        valid: &Valid,
-        observed: Observed,
-    ) -> Result<Self::Plan, Error> {
-        let Observed::Tags(repository, tags) = observed else { return Ok(None) };
-        let tag = valid
-            .policy
-            .select(tags.iter().map(String::as_str))
-            .map_err(Error::NoMatch)?
-            .to_owned();
-        let name = repository.spec.image.clone();
-        let latest = object.status.as_ref().and_then(|status| status.latest_ref.as_ref());
-        let kept = latest.filter(|latest| latest.name == name && latest.tag == tag);
-        let digest = match object.spec.digest_reflection_policy {
-            DigestReflection::IfNotPresent => kept.and_then(|latest| latest.digest.clone()),
-            DigestReflection::Always | DigestReflection::Never => None,
-        };
-        Ok(Some((repository, ImageReference { name, tag, digest })))
+    fn decide(&self, _: &ImagePolicy, _: &Rules, observed: Observed) -> Result<Self::Plan, Error> {
+        // What there is to decide was decided in the core, question by question.
+        Ok(observed)
     }
 
     async fn apply(
         &self,
         object: &ImagePolicy,
-        _: &Valid,
-        plan: Self::Plan,
+        _: &Rules,
+        plan: Observed,
     ) -> Result<Picked, Error> {
-        let Some((repository, mut image)) = plan else { return Ok(Picked::Same) };
-        let wanted = object.spec.digest_reflection_policy != DigestReflection::Never;
-        if wanted && image.digest.is_none() {
-            image.digest = Some(self.digest(&repository, &image.tag).await?);
+        let kept = match &plan {
+            Observed::Chosen(choice) => Some(&choice.extras),
+            Observed::Unpicked(Error::Unpicked(it)) => Some(&it.extras),
+            Observed::Unpicked(_) | Observed::Held(..) | Observed::Pending => None,
+        };
+        if let Some(extras) = kept {
+            let annotated = self.keeping.annotate(&self.core, object, extras).await;
+            annotated.map_err(|source| Error::Annotate(Box::new(source)))?;
         }
-        Ok(Picked::Image(image))
+        match plan {
+            Observed::Chosen(choice) => Ok(Picked::Image(Box::new(choice))),
+            Observed::Held(image, hold) => Ok(Picked::Held(image, hold)),
+            Observed::Pending => Ok(Picked::Same),
+            Observed::Unpicked(error) => Err(error),
+        }
     }
 
     fn report(
@@ -206,25 +246,12 @@ impl Reconciler for ImagePolicies {
         outcome: Result<&Picked, &Error>,
         now: Timestamp,
     ) -> Report {
-        report::report(object, outcome, now)
+        let Some((mut status, report)) = report::report(object, outcome, now) else {
+            return Report::default();
+        };
+        self.keeping.prepare(object, &mut status);
+        Report { status: Report::status(&status).status, ..report }
     }
-}
-
-/// The policy in the words of the core.
-pub(crate) fn policy(spec: &ImagePolicySpec) -> Result<Policy, Error> {
-    let order = |it: &Ordered| match it.order {
-        Order::Asc => "asc",
-        Order::Desc => "desc",
-    };
-    let filter = spec.filter_tags.as_ref();
-    let spec = Spec {
-        semver: spec.policy.semver.as_ref().map(|it| it.range.as_str()),
-        alphabetical: spec.policy.alphabetical.as_ref().map(order),
-        numerical: spec.policy.numerical.as_ref().map(order),
-        pattern: filter.map_or("", |filter| &filter.pattern),
-        extract: filter.map_or("", |filter| &filter.extract),
-    };
-    Policy::parse(&spec).map_err(Error::Policy)
 }
 
 /// Whether the policy has picked something of `repository` for the spec as it is.

@@ -119,6 +119,11 @@ impl Secret {
         self.kind.as_deref()
     }
 
+    /// The keys, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.data.keys().map(String::as_str)
+    }
+
     /// The bytes under `key`, if it is there and not empty.
     pub fn bytes(&self, key: &str) -> Option<&[u8]> {
         self.data.get(key).map(|Value(value)| value.as_slice()).filter(|value| !value.is_empty())

@@ -18,7 +18,9 @@ mod conformance;
 mod demo;
 mod git;
 mod image;
+mod image_choice;
 mod image_cli;
+mod image_digests;
 mod image_documented;
 mod image_faults;
 mod image_hooks;
@@ -31,6 +33,8 @@ mod image_relay;
 mod image_rest;
 mod image_ssh;
 mod image_stage;
+mod image_stock;
+mod image_verify;
 mod leader;
 mod seal;
 mod seal_faults;
@@ -58,7 +62,9 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         demo::trials,
         git::trials,
         image::trials,
+        image_choice::trials,
         image_cli::trials,
+        image_digests::trials,
         image_documented::trials,
         image_faults::trials,
         image_hooks::trials,
@@ -67,6 +73,8 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_policies::trials,
         image_proposals::trials,
         image_rest::trials,
+        image_stock::trials,
+        image_verify::trials,
         image_ssh::trials,
         leader::trials,
         seal::trials,

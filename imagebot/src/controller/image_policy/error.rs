@@ -1,21 +1,64 @@
 //! Why a policy picked nothing.
 
 use imagebot_api::{duration, rule};
-use imagebot_core::{policy, reference};
+use imagebot_core::{
+    policy::{self, platform},
+    reference,
+};
 use reconcile::{Class, Classify, error::class_of_api_error};
 use tokio::task::JoinError;
 
-use crate::{controller::access, registry, tags};
+use super::unpicked::Unpicked;
+use crate::{controller::access, registry, tags, verify};
 
 /// Why a policy picked nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `spec.interval` and `spec.digestReflectionPolicy` contradict each other.
+    /// Fields contradict each other.
     #[error(transparent)]
-    Interval(rule::Broken),
-    /// `spec.interval` is not a length of time.
-    #[error("`spec.interval` is not valid")]
-    Duration(#[source] duration::Invalid),
+    Rule(rule::Broken),
+    /// A field is not a length of time.
+    #[error("`{field}` is not valid")]
+    Duration {
+        /// The field.
+        field: &'static str,
+        /// Why.
+        source: duration::Invalid,
+    },
+    /// The end of the hold is no time.
+    #[error("`spec.hold.until` is `{until}`; write a time such as `2026-12-24T00:00:00Z`")]
+    Until {
+        /// What was written.
+        until: String,
+    },
+    /// An annotation cannot be read.
+    #[error("the annotation `signet.dev/{name}` is not {what}")]
+    Annotation {
+        /// Its name, without what all of ours begin with.
+        name: &'static str,
+        /// What it should be.
+        what: &'static str,
+    },
+    /// A platform is none.
+    #[error("`spec.platforms` cannot be used")]
+    Platform(#[source] platform::Error),
+    /// Nobody can be trusted.
+    #[error(transparent)]
+    Trust(verify::Error),
+    /// Tags qualify by name, and nothing is picked.
+    #[error(transparent)]
+    Unpicked(Box<Unpicked>),
+    /// The object could not be annotated.
+    #[error("could not annotate the object with its status")]
+    Annotate(#[source] Box<kube::Error>),
+    /// An image could not be looked at.
+    #[error("could not look at {reference}")]
+    Look {
+        /// The image.
+        reference: String,
+        /// Why.
+        source: registry::Error,
+    },
     /// The policy is not one.
     #[error("invalid policy")]
     Policy(#[source] policy::Error),
@@ -78,9 +121,9 @@ pub enum Error {
         source: registry::Error,
     },
     /// The registry took too long.
-    #[error("failed fetching digest of {reference}: the registry took too long")]
+    #[error("failed looking at the tags of {reference}: the registry took too long")]
     TooSlow {
-        /// The image and its tag.
+        /// The image.
         reference: String,
     },
 }
@@ -88,25 +131,35 @@ pub enum Error {
 impl Classify for Error {
     fn class(&self) -> Class {
         match self {
-            Self::Interval(_) | Self::Duration(_) | Self::Policy(_) => Class::Stalled,
+            Self::Rule(_) | Self::Duration { .. } | Self::Policy(_) => Class::Stalled,
+            Self::Until { .. } | Self::Annotation { .. } | Self::Platform(_) => Class::Stalled,
+            Self::Trust(error) => error.class(),
+            Self::Unpicked(_) => Class::Waiting,
             Self::CrossNamespace { .. } | Self::AccessDenied { .. } => Class::Waiting,
             Self::NoRepository { .. } | Self::NoTags { .. } => Class::Waiting,
             Self::NoMatch(_) | Self::Image(_) => Class::Waiting,
-            Self::Namespace(error) => class_of_api_error(error),
+            Self::Namespace(error) | Self::Annotate(error) => class_of_api_error(error),
             Self::Access(error) => error.class(),
-            Self::Digest { source, .. } => source.class(),
+            Self::Digest { source, .. } | Self::Look { source, .. } => source.class(),
             Self::Tags(_) | Self::Interrupted(_) | Self::TooSlow { .. } => Class::Transient,
         }
     }
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::Interval(_) | Self::Duration(_) => "IntervalNotConfigured",
-            Self::Policy(_) => "InvalidPolicy",
+            // Flux has one reason for what it calls so, and one for all that is wrong with a policy.
+            Self::Rule(broken) if broken.0.contains("spec.interval") => "IntervalNotConfigured",
+            Self::Duration { field: "spec.interval", .. } => "IntervalNotConfigured",
+            Self::Rule(_) | Self::Duration { .. } | Self::Policy(_) => "InvalidPolicy",
+            Self::Until { .. } | Self::Annotation { .. } | Self::Platform(_) => "InvalidPolicy",
+            Self::Trust(verify::Error::Notation | verify::Error::Identity(_)) => "InvalidPolicy",
+            Self::Trust(_) => "VerificationNotConfigured",
+            Self::Unpicked(unpicked) => unpicked.why.reason(),
             Self::CrossNamespace { .. } | Self::AccessDenied { .. } => "AccessDenied",
             Self::NoRepository { .. } | Self::NoTags { .. } => "DependencyNotReady",
             Self::NoMatch(_) | Self::Tags(_) | Self::Interrupted(_) => "Failure",
             Self::Namespace(_) | Self::Digest { .. } | Self::TooSlow { .. } => "Failed",
+            Self::Look { .. } | Self::Annotate(_) => "Failed",
             Self::Image(_) => "ImageURLInvalid",
             Self::Access(_) => "AuthenticationFailed",
         }
@@ -114,7 +167,7 @@ impl Classify for Error {
 
     fn retry_after(&self) -> Option<std::time::Duration> {
         match self {
-            Self::Digest { source, .. } => source.retry_after(),
+            Self::Digest { source, .. } | Self::Look { source, .. } => source.retry_after(),
             _ => None,
         }
     }
@@ -135,7 +188,9 @@ impl Classify for Error {
                 Some("check `spec.policy` and `spec.filterTags` against the tags".to_owned())
             }
             Self::Access(error) => error.remedy(),
-            Self::Digest { source, .. } => source.remedy(),
+            Self::Digest { source, .. } | Self::Look { source, .. } => source.remedy(),
+            Self::Trust(error) => error.remedy(),
+            Self::Unpicked(unpicked) => unpicked.why.remedy().map(str::to_owned),
             _ => None,
         }
     }
