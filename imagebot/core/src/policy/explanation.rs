@@ -1,7 +1,9 @@
 //! Why a policy selects what it selects.
 //!
-//! The same rules as [`Policy::select`], told tag by tag: for a `--explain`, a dashboard, or the
-//! body of a pull request.
+//! The same rules as [`Policy::select`], told tag by tag: for a command line, a dashboard, or the
+//! body of a pull request. [`Policy::explain`] needs nothing but names, so it works offline; what
+//! else decided (age, platforms, signatures, a step down) is known to the daemon alone, which shows
+//! it in `status.candidates` in the form of [`Explanation::shortlist`].
 
 use super::{Candidate, NoMatch, Policy, list::TagList};
 
