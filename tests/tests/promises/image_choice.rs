@@ -132,9 +132,8 @@ async fn ordered(bed: Bed) -> Outcome {
     assert_eq!(verdict(&object, "2.0.0"), "is outside the range");
     assert_eq!(verdict(&object, "1.3.0"), "selected");
     assert_eq!(verdict(&object, "1.2.0"), "goes behind");
-    let spec = async |fields: Value| {
-        stage.patch("ImagePolicy", "web", &json!({"spec": fields})).await
-    };
+    let spec =
+        async |fields: Value| stage.patch("ImagePolicy", "web", &json!({"spec": fields})).await;
     let note = async |name: &str, value: Value| {
         let name = format!("signet.dev/{name}");
         let annotations = json!({"metadata": {"annotations": {name: value}}});
@@ -244,6 +243,8 @@ async fn newest(bed: Bed) -> Outcome {
     stage.request("ImageRepository", "web").await?;
     stage.picked("web", "0ddba1").await?;
     // A registry of this kind does not say when an image was pushed.
-    stage.patch("ImagePolicy", "web", &json!({"spec": {"policy": {"newest": {"by": "Pushed"}}}})).await?;
+    stage
+        .patch("ImagePolicy", "web", &json!({"spec": {"policy": {"newest": {"by": "Pushed"}}}}))
+        .await?;
     refused(&stage, "Failure").await.map(drop)
 }

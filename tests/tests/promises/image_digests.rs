@@ -29,7 +29,8 @@ enum Shown {
 }
 use Shown::{First, None as Nothing, Second};
 
-type Case = (&'static str, (&'static str, &'static str), Shown, (&'static str, &'static str), Shown);
+type Case =
+    (&'static str, (&'static str, &'static str), Shown, (&'static str, &'static str), Shown);
 
 #[rustfmt::skip]
 const CASES: [Case; 11] = [

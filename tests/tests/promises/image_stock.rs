@@ -27,14 +27,8 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
 }
 
 /// The fields that Flux's definition has.
-const SPEC: [&str; 6] = [
-    "imageRepositoryRef",
-    "policy",
-    "filterTags",
-    "digestReflectionPolicy",
-    "interval",
-    "suspend",
-];
+const SPEC: [&str; 6] =
+    ["imageRepositoryRef", "policy", "filterTags", "digestReflectionPolicy", "interval", "suspend"];
 const STATUS: [&str; 5] = [
     "latestRef",
     "observedPreviousRef",
@@ -84,8 +78,14 @@ async fn annotated(bed: Bed) -> Outcome {
     }
     let (image, name) = image_with(&bed, &["1.0.0", "1.1.0", "1.2.0"]).await?;
     let cache = bed.folder("imagebot-cache")?.display().to_string();
-    let flags =
-        ["--watch-namespace", &namespace, "--leader-election-namespace", &namespace, "--cache-dir", &cache];
+    let flags = [
+        "--watch-namespace",
+        &namespace,
+        "--leader-election-namespace",
+        &namespace,
+        "--cache-dir",
+        &cache,
+    ];
     let imagebot = Daemon::start(&bed, "imagebot", Some(kubernetes.kubeconfig()), &flags).await?;
     kubernetes.apply(&namespace, &manifests(&image, "policy: {semver: {range: 1.x}}")).await?;
     let kind = GroupVersionKind::gvk("image.toolkit.fluxcd.io", "v1", "ImagePolicy");
@@ -109,7 +109,11 @@ async fn annotated(bed: Bed) -> Outcome {
     picked("1.1.0").await?;
     note("pin", json!("1.0.0")).await?;
     let object = picked("1.0.0").await?;
-    assert_eq!(object.data["status"]["candidates"], Value::Null, "the definition has no such field");
+    assert_eq!(
+        object.data["status"]["candidates"],
+        Value::Null,
+        "the definition has no such field"
+    );
     note("pin", Value::Null).await?;
     picked("1.1.0").await?;
     // What must outlive a restart is in an annotation.
