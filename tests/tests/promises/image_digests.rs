@@ -93,9 +93,9 @@ async fn transitions(bed: Bed) -> Outcome {
     let digest = |tag: &Value, shown| {
         let (_, first, second) = digests.iter().find(|(it, ..)| tag == it).expect("a tag of ours");
         match shown {
-            Shown::None => Value::Null,
-            Shown::First => json!(first),
-            Shown::Second => json!(second),
+            Nothing => Value::Null,
+            First => json!(first),
+            Second => json!(second),
         }
     };
     for ((policy, _, shown, ..), latest) in CASES.iter().zip(&before) {

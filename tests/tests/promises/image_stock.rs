@@ -70,6 +70,17 @@ fn strip(root: &mut JSONSchemaProps) {
     }
 }
 
+fn objects(
+    kubernetes: &Kubernetes,
+    namespace: &str,
+    kind: &str,
+    plural: &str,
+) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("image.toolkit.fluxcd.io", "v1", kind);
+    let kind = ApiResource::from_gvk_with_plural(&kind, plural);
+    Api::namespaced_with(kubernetes.client(), namespace, &kind)
+}
+
 async fn annotated(bed: Bed) -> Outcome {
     let kubernetes = Kubernetes::start(&bed).await?;
     let namespace = kubernetes.namespace("stock").await?;
@@ -88,9 +99,7 @@ async fn annotated(bed: Bed) -> Outcome {
     ];
     let imagebot = Daemon::start(&bed, "imagebot", Some(kubernetes.kubeconfig()), &flags).await?;
     kubernetes.apply(&namespace, &manifests(&image, "policy: {semver: {range: 1.x}}")).await?;
-    let kind = GroupVersionKind::gvk("image.toolkit.fluxcd.io", "v1", "ImagePolicy");
-    let kind = ApiResource::from_gvk_with_plural(&kind, "imagepolicies");
-    let api: Api<DynamicObject> = Api::namespaced_with(kubernetes.client(), &namespace, &kind);
+    let api = objects(&kubernetes, &namespace, "ImagePolicy", "imagepolicies");
     let note = async |name: &str, value: Value| {
         let name = format!("signet.dev/{name}");
         let patch = Patch::Merge(json!({"metadata": {"annotations": {name: value}}}));
@@ -120,9 +129,7 @@ async fn annotated(bed: Bed) -> Outcome {
     note("minAge", json!("10s")).await?;
     bed.registry().await?.push(&name, "1.3.0").await?;
     let now = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}});
-    let images = GroupVersionKind::gvk("image.toolkit.fluxcd.io", "v1", "ImageRepository");
-    let images = ApiResource::from_gvk_with_plural(&images, "imagerepositories");
-    let images: Api<DynamicObject> = Api::namespaced_with(kubernetes.client(), &namespace, &images);
+    let images = objects(&kubernetes, &namespace, "ImageRepository", "imagerepositories");
     images.patch("web", &PatchParams::default(), &Patch::Merge(now)).await?;
     let kept = eventually(SOON, "the annotation says what the status cannot", async || {
         let object = api.get("web").await?;

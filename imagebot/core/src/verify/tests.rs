@@ -122,7 +122,7 @@ fn statement(digest: &str, predicate: &str) -> Vec<u8> {
 const SIGNS: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// A bundle by `key`, whose material is `material`.
-fn bundle(key: &EcdsaKeyPair, payload: &[u8], material: Value) -> (Vec<u8>, Vec<u8>) {
+fn bundle(key: &EcdsaKeyPair, payload: &[u8], material: &Value) -> (Vec<u8>, Vec<u8>) {
     let kind = "application/vnd.in-toto+json";
     let head = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len());
     let signature = sign(key, &[head.as_bytes(), payload].concat());
@@ -143,7 +143,7 @@ fn a_bundle_counts_when_it_signs_this_image() {
     let key = p256();
     let trust = keys(&[pem(&spki(&p256())), pem(&spki(&key))]);
     let check = |payload: &[u8]| {
-        let (bundle, _) = bundle(&key, payload, json!({"publicKey": {"hint": "x"}}));
+        let (bundle, _) = bundle(&key, payload, &json!({"publicKey": {"hint": "x"}}));
         trust.check_bundle(DIGEST, &bundle)
     };
     assert_eq!(check(&statement(DIGEST, SIGNS)), Ok(Signer::Key(1)));
@@ -322,6 +322,22 @@ fn tree(entries: &[Vec<u8>], index: usize) -> ([u8; 32], Vec<[u8; 32]>) {
     (sha256(&[&[1][..], &left, &right].concat()), path)
 }
 
+/// The body of a log entry about an envelope.
+fn logged(world: &World, payload: &[u8], signature: &[u8]) -> Vec<u8> {
+    json!({
+        "apiVersion": "0.0.1", "kind": "dsse",
+        "spec": {
+            "payloadHash": {"algorithm": "sha256", "value": hex(&sha256(payload))},
+            "signatures": [{
+                "signature": STANDARD.encode(signature),
+                "verifier": STANDARD.encode(world.certificate_pem()),
+            }],
+        },
+    })
+    .to_string()
+    .into_bytes()
+}
+
 #[test]
 fn a_bundle_of_an_identity_brings_its_proof() {
     let world = World::new();
@@ -329,18 +345,8 @@ fn a_bundle_of_an_identity_brings_its_proof() {
     for (size, index) in [(1, 0), (2, 1), (3, 2), (5, 4), (7, 3), (8, 7), (11, 9)] {
         let certificate = STANDARD.encode(world.certificate.der());
         // The signature is in the entry, so the bundle is made first and completed then.
-        let (draft, signature) = bundle(&world.key, &payload, json!({}));
-        let body = json!({
-            "apiVersion": "0.0.1", "kind": "dsse",
-            "spec": {
-                "payloadHash": {"algorithm": "sha256", "value": hex(&sha256(&payload))},
-                "signatures": [{
-                    "signature": STANDARD.encode(&signature),
-                    "verifier": STANDARD.encode(world.certificate_pem()),
-                }],
-            },
-        });
-        let body = body.to_string().into_bytes();
+        let (draft, signature) = bundle(&world.key, &payload, &json!({}));
+        let body = logged(&world, &payload, &signature);
         let mut entries: Vec<Vec<u8>> = (0..size).map(|it: usize| it.to_string().into()).collect();
         entries[index].clone_from(&body);
         let (root, path) = tree(&entries, index);

@@ -97,7 +97,7 @@ impl World {
     fn cose(&self, digest: &str) -> Vec<u8> {
         fn sized(kind: u8, content: &[u8]) -> Vec<u8> {
             let length = u16::try_from(content.len()).unwrap().to_be_bytes();
-            [&[kind << 5 | 25][..], &length, content].concat()
+            [&[kind << 5 | 0x19][..], &length, content].concat()
         }
         let text = |text: &str| sized(3, text.as_bytes());
         let critical = [vec![0x81], text(SCHEME)].concat();
