@@ -208,6 +208,7 @@ impl Test {
             numerical: self.order.numerical.as_deref(),
             pattern: &self.pattern,
             extract: &self.extract,
+            ..Spec::default()
         })?;
         Ok((policy, None))
     }
