@@ -1,7 +1,7 @@
 //! A Gitea with an administrator and a token.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,8 +16,13 @@ pub struct Gitea {
     bed: Bed,
     url: String,
     token: String,
+    ssh: u16,
+    folder: PathBuf,
     process: Process,
 }
+
+/// The types of the ssh server's keys.
+pub const HOST_KEYS: [&str; 2] = ["ed25519", "rsa"];
 
 impl Gitea {
     /// The administrator, who owns every repository that the harness makes.
@@ -27,9 +32,14 @@ impl Gitea {
 
     /// Starts a Gitea of its own, with TLS or without.
     pub async fn start(bed: &Bed, tls: bool) -> Outcome<Self> {
-        let (folder, port) = (bed.folder("gitea")?, port::free());
+        let (folder, port, ssh) = (bed.folder("gitea")?, port::free(), port::free());
+        for kind in HOST_KEYS {
+            let file = folder.join(kind).display().to_string();
+            let args = ["-q", "-t", kind, "-m", "PEM", "-N", "", "-C", "bed", "-f", &file];
+            bed.run("ssh-keygen", &args, b"")?;
+        }
         let config = folder.join("app.ini");
-        fs::write(&config, configuration(bed, &folder, port, tls)?)?;
+        fs::write(&config, configuration(bed, &folder, [port, ssh], tls)?)?;
         let gitea = |args: &[&str]| {
             let mut command = bed.command("gitea");
             command.arg("--config").arg(&config).args(args);
@@ -62,7 +72,7 @@ impl Gitea {
         process
             .ready(Duration::from_secs(60), async || bed.http().answers(&health, 200).await)
             .await?;
-        Ok(Self { bed: bed.clone(), url, token, process })
+        Ok(Self { bed: bed.clone(), url, token, ssh, folder, process })
     }
 
     /// `http://127.0.0.1:PORT`, or https.
@@ -78,6 +88,17 @@ impl Gitea {
     /// The clone URL of a repository of [`Gitea::USER`], without credentials.
     pub fn clone_url(&self, repository: &str) -> String {
         format!("{}/{}/{repository}.git", self.url, Self::USER)
+    }
+
+    /// The ssh URL of a repository of [`Gitea::USER`]; its server is one of Go's.
+    pub fn ssh_url(&self, repository: &str) -> String {
+        format!("ssh://git@127.0.0.1:{}/{}/{repository}.git", self.ssh, Self::USER)
+    }
+
+    /// The line of `known_hosts` for one of its [`HOST_KEYS`].
+    pub fn known_by(&self, kind: &str) -> Outcome<String> {
+        let key = fs::read_to_string(self.folder.join(kind).with_extension("pub"))?;
+        Ok(format!("[127.0.0.1]:{} {key}", self.ssh))
     }
 
     /// Makes a repository whose branch `main` has these files; returns its name.
@@ -127,7 +148,7 @@ impl Gitea {
     }
 }
 
-fn configuration(bed: &Bed, folder: &Path, port: u16, tls: bool) -> Outcome<String> {
+fn configuration(bed: &Bed, folder: &Path, [port, ssh]: [u16; 2], tls: bool) -> Outcome<String> {
     let user = String::from_utf8(bed.run("id", &["-un"], b"")?)?;
     let (dir, authority, files) = (folder.display(), bed.authority(), bed.share("gitea"));
     let (protocol, files) = (if tls { "https" } else { "http" }, files.display());
@@ -147,7 +168,13 @@ HTTP_PORT = {port}
 ROOT_URL = {protocol}://127.0.0.1:{port}/
 OFFLINE_MODE = true
 STATIC_ROOT_PATH = {files}
-DISABLE_SSH = true
+START_SSH_SERVER = true
+BUILTIN_SSH_SERVER_USER = git
+SSH_LISTEN_HOST = 127.0.0.1
+SSH_LISTEN_PORT = {ssh}
+SSH_PORT = {ssh}
+SSH_ROOT_PATH = {dir}/ssh
+SSH_SERVER_HOST_KEYS = {dir}/ed25519, {dir}/rsa
 [database]
 DB_TYPE = sqlite3
 PATH = {dir}/gitea.db

@@ -14,6 +14,7 @@ use tests::trial::trial;
 use tests::{Bed, Need, Outcome};
 
 const SSH: &[Need] = &[Need::GitSsh];
+const FORGE: &[Need] = &[Need::Gitea, Need::GitSsh];
 const HTTP: &[Need] = &[Need::GitHttp];
 
 pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
@@ -26,6 +27,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "git::a_fetch_and_a_push_share_a_connection", SSH, shared),
         trial(bed, "git::an_old_server_is_spoken_to_in_its_protocol", SSH, old),
         trial(bed, "git::what_a_server_says_over_ssh_is_passed_on", SSH, words),
+        trial(bed, "git::a_server_in_go_is_spoken_to_with_every_type_of_key", FORGE, forge),
         trial(bed, "git::a_silent_ssh_server_costs_no_more_than_the_timeout", SSH, silent),
         trial(bed, "git::only_the_given_authority_is_trusted_over_https", HTTP, authority),
         trial(bed, "git::a_client_certificate_opens_what_asks_for_one", HTTP, certificate),
@@ -364,4 +366,34 @@ async fn certificate(bed: Bed) -> Outcome {
         work(&remote(Some(Secret::new(pair)))?, &home.repository, "a: 2\n").map(drop)
     })
     .await
+}
+
+async fn forge(bed: Bed) -> Outcome {
+    let gitea = bed.gitea().await?;
+    let name = gitea.repository("ssh", &[("a.yaml", "a: 1\n")]).await?;
+    for (kind, bits) in [("ed25519", "256"), ("ecdsa", "256"), ("rsa", "3072")] {
+        for host in tests::gitea::HOST_KEYS {
+            let key = bed.git_ssh().await?.key(&bed, &["-t", kind, "-b", bits])?;
+            let public = fs::read_to_string(key.with_extension("pub"))?;
+            let body = serde_json::json!({"title": bed.unique("key"), "key": public});
+            gitea.api("POST", "user/keys", Some(&body), 201).await?;
+            let known = gitea.known_by(host)?;
+            let ssh = Ssh::new(&Secret::new(fs::read(&key)?), None, known.as_bytes())?;
+            let remote = remote_at(&gitea.ssh_url(&name), Credentials::Ssh(Box::new(ssh)))?;
+            let folder = bed.folder("cache")?;
+            let content = format!("a: {kind} {host}\n");
+            blocking(move || {
+                let mirror = Cache::open(&folder, 1 << 30)?.mirror(remote)?;
+                let fetched = mirror.fetch(&main_branch())?;
+                let pushed = commit(&mirror, &fetched, &content, Vec::new())?;
+                assert!(matches!(pushed, Pushed::Pushed { .. }), "{kind} {host}: {pushed:?}");
+                let again = mirror.fetch(&main_branch())?;
+                let file = again.commit.files().file("a.yaml")?.ok_or("it is there")?;
+                assert_eq!(again.commit.files().read(file.id)?, content.as_bytes());
+                Ok(())
+            })
+            .await?;
+        }
+    }
+    Ok(())
 }

@@ -387,6 +387,7 @@ fn a_process_killed_at_any_point_harms_nothing() {
     let span = began.elapsed();
     pace.kill().unwrap();
     pace.wait().unwrap();
+    bed.server.settle();
     for round in 0..rounds {
         let mut victim = victim(&cache, &url, "").spawn().unwrap();
         // Spread over the start, the first fetch and some fetches and pushes.
@@ -394,6 +395,8 @@ fn a_process_killed_at_any_point_harms_nothing() {
         std::thread::park_timeout(span * share / 1000);
         victim.kill().unwrap();
         victim.wait().unwrap();
+        // What it has asked for is done without it.
+        bed.server.settle();
         let cache = Cache::open(&cache, 1 << 30).unwrap();
         let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
         bed.origin.commit("main", "theirs", &[("a.yaml", &format!("a: {round}\n"))]);
@@ -422,8 +425,7 @@ fn a_full_disk_is_named_and_harms_nothing() {
     let bed = Bed::of(origin());
     let (cache, url) = (bed.dir.path().join("victim"), bed.server.url("bot:sesame@", "app.git"));
     drop(Cache::open(&cache, 1 << 30).unwrap().mirror(Remote::parse(&url).unwrap()).unwrap());
-    let noise: Vec<String> = (0..20_000_u64).map(|n| format!("{:x}", n * n * n * 7919)).collect();
-    bed.origin.commit("main", "large", &[("large.txt", &noise.concat())]);
+    bed.origin.commit("main", "large", &[("large.txt", &noise(0, 20_000))]);
     // No file may have more than 16 KiB; the signal that says so is ignored, as a disk sends none.
     let output = victim(&cache, &url, "trap '' XFSZ; ulimit -f 32;").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -445,4 +447,63 @@ fn a_cache_belongs_to_one_process_at_a_time() {
     assert!(matches!(Cache::open(&path, 1), Err(Error::Busy { .. })));
     drop(bed.cache);
     assert!(Cache::open(&path, 1).is_ok());
+}
+
+#[test]
+fn the_mirror_used_longest_ago_makes_room_and_the_others_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let served: Vec<(Origin, Server)> = (0..3)
+        .map(|number| {
+            let origin = origin();
+            origin.commit("main", "large", &[("large.txt", &noise(number, 40_000))]);
+            let server = Server::of(origin.root(), Mood::Public);
+            (origin, server)
+        })
+        .collect();
+    let fetch = |cache: &Cache, number: usize| {
+        let url = served[number].1.url("", "app.git");
+        let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
+        mirror.fetch(&main_branch()).unwrap().received
+    };
+    let cache = Cache::open(dir.path(), 1 << 30).unwrap();
+    for number in [0, 1, 2, 0] {
+        fetch(&cache, number);
+    }
+    drop(cache);
+    let mut total = 0;
+    let mut folders = vec![dir.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let metadata = entry.metadata().unwrap();
+            if metadata.is_dir() { folders.push(entry.path()) } else { total += metadata.len() }
+        }
+    }
+    let cache = Cache::open(dir.path(), total - 10_000).unwrap();
+    assert_eq!((fetch(&cache, 0), fetch(&cache, 2)), (0, 0), "they were used last");
+    assert!(fetch(&cache, 1) > 0, "it was removed, and is had anew");
+}
+
+#[test]
+fn a_mirror_that_outgrows_a_new_one_twice_is_made_anew() {
+    let bed = Bed::of(origin());
+    let mirror = bed.http();
+    let mut rebuilt = None;
+    for round in 0..6 {
+        bed.origin.commit("main", "large", &[("large.txt", &noise(round, 300_000))]);
+        let fetched = mirror.fetch(&main_branch()).unwrap();
+        assert_eq!(fetched.commit.files().list("").unwrap().len(), 3);
+        rebuilt = rebuilt.or(fetched.rebuilt);
+    }
+    let Some(Rebuilt::Size { bytes, fresh }) = rebuilt else { panic!("{rebuilt:?}") };
+    assert!(bytes > 2 * fresh, "{bytes} of {fresh}");
+    assert!(!generation(&bed).with_file_name("g1").exists(), "nobody reads the old one");
+}
+
+/// Text that does not compress well.
+fn noise(seed: u64, words: u64) -> String {
+    let mut state = seed + 1;
+    (0..words).fold(String::new(), |text, _| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        text + &format!("{:08x}", state >> 32)
+    })
 }

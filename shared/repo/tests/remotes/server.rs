@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -48,6 +48,8 @@ struct State {
     /// The `Authorization` headers that arrived.
     authorizations: Mutex<Vec<String>>,
     stopped: AtomicBool,
+    /// How many requests are being answered.
+    busy: AtomicUsize,
 }
 
 impl Server {
@@ -61,6 +63,7 @@ impl Server {
             moved_to: Mutex::default(),
             authorizations: Mutex::default(),
             stopped: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
         });
         let served = Arc::clone(&state);
         thread::spawn(move || {
@@ -69,8 +72,12 @@ impl Server {
                     return;
                 }
                 let served = Arc::clone(&served);
-                // A client that hangs up is no failure of the server.
-                thread::spawn(move || drop(answer(&served, stream)));
+                served.busy.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || {
+                    // A client that hangs up is no failure of the server.
+                    drop(answer(&served, stream));
+                    served.busy.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         Self { port, state }
@@ -78,6 +85,17 @@ impl Server {
 
     pub(crate) fn url(&self, userinfo: &str, path: &str) -> String {
         format!("http://{userinfo}127.0.0.1:{}/{path}", self.port)
+    }
+
+    /// Waits until everything that was asked so far has been answered.
+    pub(crate) fn settle(&self) {
+        // Connections are accepted in their order: once this one is, all before it are counted.
+        let mut last = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        last.write_all(b"GET /settled HTTP/1.1\r\n\r\n").unwrap();
+        last.read_to_end(&mut Vec::new()).unwrap();
+        while self.state.busy.load(Ordering::SeqCst) > 0 {
+            thread::yield_now();
+        }
     }
 
     pub(crate) fn be(&self, mood: Mood) {
