@@ -265,8 +265,11 @@ impl Mirror {
             Home::Stored { store, .. } => {
                 let mut state = store.lock();
                 let outcome = self.send(draft, push)?;
-                self.learn(&mut state, draft, target, &outcome)?;
-                Ok(outcome)
+                match self.learn(&mut state, draft, target, &outcome) {
+                    // What was pushed stays pushed; a full disk makes the next fetch receive it.
+                    Ok(()) | Err(Error::Local { .. } | Error::Disk { .. }) => Ok(outcome),
+                    Err(error) => Err(error),
+                }
             }
         }
     }

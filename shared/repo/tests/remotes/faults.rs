@@ -343,12 +343,14 @@ fn a_victim() {
         (std::env::var("VICTIM_CACHE").unwrap(), std::env::var("VICTIM_URL").unwrap());
     let cache = Cache::open(std::path::Path::new(&cache), 1 << 30).unwrap();
     let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
+    let words = std::env::var("VICTIM_WORDS").map_or(0, |words| words.parse().unwrap());
     for round in 0.. {
         let base = match mirror.fetch(&main_branch()) {
             Ok(fetched) => fetched.commit,
             Err(error) => panic!("{:?}: {error}: {error:?}", error.class()),
         };
-        let draft = draft(&base, "apps/b.yaml", &format!("b: {} {round}\n", std::process::id()));
+        let content = format!("b: {} {round} {}\n", std::process::id(), noise(round, words));
+        let draft = draft(&base, "apps/b.yaml", &content);
         mirror.push(&draft, &to_main(Expect::Is(base.id))).unwrap();
     }
 }
@@ -438,6 +440,23 @@ fn a_full_disk_is_named_and_harms_nothing() {
     let fetched = mirror.fetch(&main_branch()).unwrap();
     assert_eq!((fetched.commit.id, fetched.rebuilt), (bed.origin.id("main"), None));
     assert_eq!(fetched.commit.files().list("").unwrap().len(), 3);
+}
+
+#[test]
+fn a_push_that_a_full_disk_cannot_keep_is_a_push() {
+    let bed = Bed::of(origin());
+    let (cache, url) = (bed.dir.path().join("victim"), bed.server.url("bot:sesame@", "app.git"));
+    // What is pushed is larger than any file may be here; what is fetched first is not.
+    let mut victim = victim(&cache, &url, "trap '' XFSZ; ulimit -f 32;");
+    let output = victim.env("VICTIM_WORDS", "20000").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("Transient: could not use `objects/pack` in the Git cache"), "{said}");
+    assert_eq!(bed.origin.commits(), 2, "the first push was made, the second fetch was not");
+
+    let cache = Cache::open(&cache, 1 << 30).unwrap();
+    let mirror = cache.mirror(Remote::parse(&url).unwrap()).unwrap();
+    let fetched = mirror.fetch(&main_branch()).unwrap();
+    assert_eq!((fetched.commit.id, fetched.rebuilt), (bed.origin.id("main"), None));
 }
 
 #[test]
