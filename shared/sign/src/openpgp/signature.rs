@@ -1,0 +1,91 @@
+//! The packet of a signature.
+
+use aws_lc_rs::digest;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{Error, Key, secret::ED25519};
+use crate::{
+    pair::{Curve, Pair},
+    reader::unpadded,
+};
+
+const VERSION: u8 = 4;
+const BINARY: u8 = 0;
+
+const SHA256: u8 = 8;
+const SHA384: u8 = 9;
+const SHA512: u8 = 10;
+
+/// A version 4 signature of `message`, as a packet.
+pub(super) fn packet(key: &Key, message: &[u8], at: u32) -> Result<Vec<u8>, Error> {
+    let hash = match &key.pair {
+        Pair::Ecdsa(Curve::P256, _) => SHA256,
+        Pair::Ecdsa(Curve::P384, _) => SHA384,
+        Pair::Ecdsa(Curve::P521, _) | Pair::Ed25519(_) | Pair::Rsa(_) => SHA512,
+    };
+    let mut hashed = vec![22, 33, VERSION];
+    hashed.extend(key.fingerprint);
+    hashed.extend([5, 2]);
+    hashed.extend(at.to_be_bytes());
+    let mut body = vec![VERSION, BINARY, key.algorithm, hash, 0];
+    body.push(u8::try_from(hashed.len()).map_err(|_| Error::Sign)?);
+    body.extend(&hashed);
+
+    let mut signed = message.to_vec();
+    signed.extend(&body);
+    signed.extend([VERSION, 0xff]);
+    signed.extend(u32::try_from(body.len()).map_err(|_| Error::Sign)?.to_be_bytes());
+    let digest = digest::digest(
+        match hash {
+            SHA256 => &digest::SHA256,
+            SHA384 => &digest::SHA384,
+            _ => &digest::SHA512,
+        },
+        &signed,
+    );
+    // The others hash by themselves; Ed25519 takes what it is given.
+    let signed = if matches!(key.pair, Pair::Ed25519(_)) { digest.as_ref() } else { &signed };
+    let raw = key.pair.sign(signed).map_err(|_| Error::Sign)?;
+
+    let issuer = &key.fingerprint[12..];
+    body.extend([0, 10, 9, 16]);
+    body.extend(issuer);
+    body.extend(&digest.as_ref()[..2]);
+    match &key.pair {
+        Pair::Ed25519(_) if key.algorithm == ED25519 => body.extend(&raw),
+        Pair::Ed25519(_) => raw.chunks(32).for_each(|half| number(&mut body, half)),
+        Pair::Ecdsa(curve, _) => {
+            raw.chunks(curve.size()).for_each(|half| number(&mut body, half));
+        }
+        Pair::Rsa(_) => number(&mut body, &raw),
+    }
+    // An old packet of the type signature with a length of two bytes, which every reader takes.
+    let mut packet = vec![0x89];
+    packet.extend(u16::try_from(body.len()).map_err(|_| Error::Sign)?.to_be_bytes());
+    packet.extend(body);
+    Ok(packet)
+}
+
+/// A number: its length in bits, then its bytes.
+fn number(into: &mut Vec<u8>, bytes: &[u8]) {
+    let bytes = unpadded(bytes);
+    let spare = bytes.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = u16::try_from(bytes.len() * 8 - spare).expect("no number here has 65536 bits");
+    into.extend(bits.to_be_bytes());
+    into.extend_from_slice(bytes);
+}
+
+/// The checksum of an armored block: CRC-24, as a line.
+pub(super) fn checksum(bytes: &[u8]) -> String {
+    let mut crc: u32 = 0x00b7_04ce;
+    for byte in bytes {
+        crc ^= u32::from(*byte) << 16;
+        for _ in 0..8 {
+            crc <<= 1;
+            if crc & 0x0100_0000 != 0 {
+                crc ^= 0x0186_4cfb;
+            }
+        }
+    }
+    format!("={}", STANDARD.encode(&crc.to_be_bytes()[1..]))
+}
