@@ -54,6 +54,14 @@ enum Template {
 /// Why a template gives no text. Only its author can mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The template reads what Flux gave for a while and took away.
+    #[error(
+        "`{field}` reads `.Changed.ImageResult`, which was removed; read `.Changed.Changes`, or `.Updated` as it was"
+    )]
+    Removed {
+        /// The field that holds the template.
+        field: &'static str,
+    },
     /// The text is not a Go template.
     #[error("`{field}` is not a Go template")]
     Go {
@@ -91,6 +99,9 @@ pub enum Error {
 impl Message {
     /// Parses the template `text`, which stands in the field `field`.
     pub fn parse(engine: Engine, field: &'static str, text: &str) -> Result<Self, Error> {
+        if reads(text, "ImageResult") {
+            return Err(Error::Removed { field });
+        }
         let template = match engine {
             Engine::Go => {
                 let parsed = gotmpl::Template::parse(field, text);
@@ -119,6 +130,49 @@ impl Message {
                 .map_err(|source| Error::HandlebarsRender { field, source: source.into() }),
         }
     }
+}
+
+/// `message` with `trailers` as its last paragraph, as `git interpret-trailers` puts them. One that
+/// is there already is not put twice, and one without a value not at all.
+pub fn with_trailers<'t>(
+    message: &str,
+    trailers: impl IntoIterator<Item = (&'t str, &'t str)>,
+) -> String {
+    let body = message.trim_end();
+    let last = body.rsplit_once("\n\n").map(|(_, last)| last);
+    let ends_in_trailers = last.is_some_and(|last| last.lines().all(is_trailer));
+    let known: Vec<_> =
+        last.filter(|_| ends_in_trailers).into_iter().flat_map(str::lines).collect();
+    let lines = trailers.into_iter().filter_map(|(key, value)| {
+        let value: Vec<_> = value.split_whitespace().collect();
+        (!value.is_empty()).then(|| format!("{key}: {}", value.join(" ")))
+    });
+    let new: Vec<_> = lines.filter(|line| !known.contains(&line.as_str())).collect();
+    if new.is_empty() {
+        return message.to_owned();
+    }
+    let gap = if ends_in_trailers { "\n" } else { "\n\n" };
+    format!("{body}{gap}{}\n", new.join("\n"))
+}
+
+/// Whether `key` can be the key of a trailer.
+pub fn is_trailer_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn is_trailer(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(key, _)| is_trailer_key(key))
+}
+
+/// Whether an action of the template `text` has the word `name` as a field.
+fn reads(text: &str, name: &str) -> bool {
+    let actions = text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}"));
+    actions.map(|(action, _)| action).any(|action| {
+        action.match_indices(name).any(|(at, _)| {
+            let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+            action[..at].ends_with('.') && !action[at + name.len()..].starts_with(goes_on)
+        })
+    })
 }
 
 #[cfg(test)]

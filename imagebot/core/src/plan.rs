@@ -10,6 +10,9 @@
 
 use crate::proposal::{self, Decision, Left, Proposal, Pull};
 
+pub mod batch;
+pub mod cron;
+
 /// A commit, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit<I> {

@@ -34,6 +34,16 @@ fn data() -> Data {
     Data { namespace: "flux-system".into(), name: "app".into(), changes, values }
 }
 
+/// The recipe of Flux's documentation for Gerrit, whose reviews are recognised by this line.
+const GERRIT: &str = "{{- $ChangeId := .AutomationObject -}}
+{{- $ChangeId = printf \"%s%s\" $ChangeId ( .Changed.FileChanges | toString ) -}}
+{{- $ChangeId = printf \"%s%s\" $ChangeId ( .Changed.Objects | toString ) -}}
+{{- $ChangeId = printf \"%s%s\" $ChangeId ( .Changed.Changes | toString ) -}}
+Automated image update
+
+Change-Id: I{{ sha256sum $ChangeId | trunc 40 }}
+";
+
 #[track_caller]
 fn render(engine: Engine, text: &str) -> String {
     Message::parse(engine, "messageTemplate", text).unwrap().render(&data()).unwrap()
@@ -60,6 +70,14 @@ fn go_templates_see_what_flux_shows() {
             "a.yaml=acme/web:2,2, b.yaml=acme/web:2, "),
         ("{{ range $o, $_ := .Changed.Objects }}{{ $o }}{{ end }}", "{{{apps/v1 Deployment} {web prod}}}{{{apps/v1 StatefulSet} {db prod}}}"),
         ("{{ .Values.team | upper | trunc 3 }}", "RED"),
+        // As Go 1.26 prints these types; Gerrit's Change-Id is made of it.
+        ("{{ .Changed.FileChanges | toString }}", "map[a.yaml:map[{{{apps/v1 Deployment} {web prod}}}:[{acme/web:1 acme/web:2 flux-system:web}] {{{apps/v1 StatefulSet} {db prod}}}:[{1 2 flux-system:web:tag}]] b.yaml:map[{{{apps/v1 Deployment} {web prod}}}:[{acme/web:1 acme/web:2 flux-system:web}]]]"),
+        ("{{ .Changed.Objects | toString }}", "map[{{{apps/v1 Deployment} {web prod}}}:[{acme/web:1 acme/web:2 flux-system:web} {acme/web:1 acme/web:2 flux-system:web}] {{{apps/v1 StatefulSet} {db prod}}}:[{1 2 flux-system:web:tag}]]"),
+        ("{{ .Changed.Changes | toString }}", "[{acme/web:1 acme/web:2 flux-system:web} {1 2 flux-system:web:tag}]"),
+        ("{{ .Changed }}", "{map[a.yaml:map[{{{apps/v1 Deployment} {web prod}}}:[{acme/web:1 acme/web:2 flux-system:web}] {{{apps/v1 StatefulSet} {db prod}}}:[{1 2 flux-system:web:tag}]] b.yaml:map[{{{apps/v1 Deployment} {web prod}}}:[{acme/web:1 acme/web:2 flux-system:web}]]]}"),
+        ("{{ printf \"%+v\" .Changed.Objects }}", "map[{ResourceIdentifier:{TypeMeta:{APIVersion:apps/v1 Kind:Deployment} NameMeta:{Name:web Namespace:prod}}}:[{OldValue:acme/web:1 NewValue:acme/web:2 Setter:flux-system:web} {OldValue:acme/web:1 NewValue:acme/web:2 Setter:flux-system:web}] {ResourceIdentifier:{TypeMeta:{APIVersion:apps/v1 Kind:StatefulSet} NameMeta:{Name:db Namespace:prod}}}:[{OldValue:1 NewValue:2 Setter:flux-system:web:tag}]]"),
+        ("{{ printf \"%v|%s\" .AutomationObject .Values }}", "flux-system/app|map[team:red & blue]"),
+        (GERRIT, "Automated image update\n\nChange-Id: If8f40811f5a0f97bef43cc882d5b40f8de225170\n"),
         ("{{ len .Updated.Files }} {{ len .Changed.Changes }}", "2 2"),
     ];
     for (template, expected) in cases {
@@ -115,6 +133,40 @@ fn errors_name_the_field() {
         let error = message.and_then(|message| message.render(&data())).unwrap_err();
         assert_eq!(error.to_string(), expected, "{template}");
     }
+}
+
+#[test]
+fn what_flux_took_away_is_told_when_the_template_is_read() {
+    #[rustfmt::skip]
+    let cases = [
+        ("{{ range .Changed.ImageResult.Images }}{{ . }}{{ end }}", true),
+        ("{{ with .Changed }}{{ .ImageResult }}{{ end }}",          true),
+        ("the .ImageResult of {{ .Values.team }}",                  false),
+        ("{{ .Values.myImageResult }}",                             false),
+        ("{{ .Values.ImageResults }}",                              false),
+    ];
+    for (template, removed) in cases {
+        let parsed = Message::parse(Engine::Go, "messageTemplate", template);
+        assert_eq!(matches!(parsed, Err(Error::Removed { .. })), removed, "{template}");
+    }
+}
+
+#[test]
+fn trailers_are_the_last_paragraph() {
+    type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], &'c str);
+    #[rustfmt::skip]
+    let cases: [Case<'_>; 6] = [
+        ("Update",                   &[],                                          "Update"),
+        ("Update\n",                 &[("Signed-off-by", "A <a@b>")],              "Update\n\nSigned-off-by: A <a@b>\n"),
+        ("Update\n\nCloses: #1",     &[("Team", "red")],                           "Update\n\nCloses: #1\nTeam: red\n"),
+        ("Update\n\nsome words: x y\nhere", &[("Team", "red")],                    "Update\n\nsome words: x y\nhere\n\nTeam: red\n"),
+        ("Update\n\nTeam: red\n",   &[("Team", "red")],                           "Update\n\nTeam: red\n"),
+        ("Update: all",              &[("A", "1\n2"), ("B", "")],                  "Update: all\n\nA: 1 2\n"),
+    ];
+    for (message, trailers, expected) in cases {
+        assert_eq!(with_trailers(message, trailers.iter().copied()), expected, "{message}");
+    }
+    assert!(is_trailer_key("Signed-off-by") && !is_trailer_key("a b") && !is_trailer_key(""));
 }
 
 #[test]
