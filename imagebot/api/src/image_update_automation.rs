@@ -13,6 +13,12 @@ use crate::{
     rule::Rule,
 };
 
+mod pull_request;
+mod timing;
+
+pub use pull_request::{Forge, PullRequest, PullRequestStatus};
+pub use timing::{Batch, Schedule, Window};
+
 /// Commits what ImagePolicies pick to a Git repository.
 #[derive(CustomResource, JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(group = "image.toolkit.fluxcd.io", version = "v1", kind = "ImageUpdateAutomation")]
@@ -62,6 +68,14 @@ pub struct ImageUpdateAutomationSpec {
     /// Which files are edited, and how. Defaults to all files, by their setter markers.
     #[serde(default)]
     pub update: Update,
+
+    /// How long changes are collected before they are committed. Defaults to not at all. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+
+    /// When changes are committed. Defaults to always. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
 
     /// While true nothing is committed. Defaults to false.
     #[serde(default)]
@@ -128,8 +142,19 @@ pub struct Checkout {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct CommitSpec {
-    /// Who commits. Author and committer are the same.
+    /// Who made the change.
     pub author: Author,
+
+    /// Who commits. Defaults to the author. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committer: Option<Author>,
+
+    /// Whether every automation makes a commit of its own, or those that push to one branch make
+    /// one together: those of one namespace with the same `sourceRef`, `git`, `batch` and
+    /// `schedule`. Defaults to `automation`. Also read from the annotation
+    /// `signet.dev/commit-per`. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Per>,
 
     /// The key with which commits are signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,9 +170,25 @@ pub struct CommitSpec {
     #[serde(default)]
     pub message_template_engine: TemplateEngine,
 
+    /// Lines of the last paragraph of the message, such as `Signed-off-by`, by their keys. A value
+    /// is a template like `messageTemplate`; one that gives nothing is left out. Ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trailers: BTreeMap<String, String>,
+
     /// Data that `messageTemplate` reads as `.Values`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_template_values: Option<BTreeMap<String, String>>,
+}
+
+/// What goes into one commit.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// The changes of one automation.
+    #[default]
+    Automation,
+    /// The changes of all automations that push to one branch in the same way.
+    Branch,
 }
 
 /// The language of a template.
@@ -210,58 +251,6 @@ pub struct Push {
     /// Push options, sent as `key=value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<BTreeMap<String, String>>,
-}
-
-/// A pull request that carries the change.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct PullRequest {
-    /// The software that the Git host runs: `gitea`, which Forgejo is to us, or `github`.
-    pub provider: Forge,
-
-    /// Address of the host's API, such as `https://git.example.com/api/v1`. Defaults to what
-    /// follows from `spec.url` of the GitRepository, which must be http or https for that.
-    #[serde(rename = "apiURL", default, skip_serializing_if = "Option::is_none")]
-    pub api_url: Option<String>,
-
-    /// Secret with an API token under the key `token`, in the automation's namespace. Defaults to
-    /// the password or bearer token with which the GitRepository logs in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_ref: Option<LocalReference>,
-
-    /// The branch into which the change should be merged. Defaults to the branch that was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_branch: Option<String>,
-
-    /// The branch that carries the change. Defaults to `git.push.branch`, and without that to
-    /// `imagebot/<namespace>-<name>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub branch: Option<String>,
-
-    /// Template of the title, with the data of `messageTemplate`. Defaults to the first line of
-    /// the commit message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title_template: Option<String>,
-
-    /// Template of the text that is put above the table of changes, with the data of
-    /// `messageTemplate`. Defaults to the rest of the commit message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_template: Option<String>,
-
-    /// Labels that the pull request is created with.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 25))]
-    pub labels: Vec<String>,
-}
-
-/// The software that a Git host runs.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Forge {
-    /// Gitea or Forgejo.
-    Gitea,
-    /// GitHub, in the cloud or on premises.
-    Github,
 }
 
 /// Which files are edited, and how.
@@ -403,22 +392,18 @@ pub struct ImageUpdateAutomationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_request: Option<PullRequestStatus>,
 
+    /// Policies whose last pick stays in force although they are suspended or fail, by name, and
+    /// why: `Suspended`, or the reason of their condition. Ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held_policies: BTreeMap<String, String>,
+
+    /// Since when changes wait for `spec.batch` or `spec.schedule`. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_since: Option<Time>,
+
     /// The last `reconcile.fluxcd.io/requestedAt` that was acted upon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-}
-
-/// A pull request as it was left.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-pub struct PullRequestStatus {
-    /// Its number.
-    pub number: i64,
-
-    /// Where people look at it.
-    pub url: String,
-
-    /// The branch that carries the change.
-    pub branch: String,
 }
 
 /// What one field of an ImageUpdateAutomation sets for another. Only fields of our own have
