@@ -74,6 +74,12 @@ pub struct Args {
     #[command(flatten)]
     pub azure: source::azure::Environment,
 
+    /// Asks source-controller to fetch a repository as soon as something was pushed to it, by the
+    /// annotation `reconcile.fluxcd.io/requestedAt` on the `GitRepository`
+    #[arg(long, env = "SIGNET_ANNOTATE_SOURCES", value_name = "BOOL", default_value_t = false,
+          action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub annotate_sources: bool,
+
     /// Where caches live on this machine.
     #[arg(long, env = "XDG_CACHE_HOME", hide = true)]
     pub xdg_cache_home: Option<PathBuf>,

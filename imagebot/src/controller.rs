@@ -6,6 +6,7 @@ pub mod image_policy;
 pub mod image_repository;
 pub mod image_update_automation;
 pub mod inherited;
+mod lanes;
 pub mod registry_receiver;
 mod turn;
 pub mod wake;

@@ -28,6 +28,7 @@ const SOURCES_WAIT: Duration = Duration::from_secs(10);
 
 /// What the flags say about the daemon's own work.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Settings {
     /// Where tags and Git objects are kept between runs.
     pub cache_dir: PathBuf,
@@ -37,6 +38,8 @@ pub struct Settings {
     pub no_cross_namespace: bool,
     /// Whether the webhooks of receivers are served.
     pub receivers: bool,
+    /// Whether source-controller is told of every push.
+    pub annotate_sources: bool,
     /// Whether there is no cluster, so that repositories of this machine may be used.
     pub local: bool,
     /// The identity that Azure gave to this process.
@@ -85,6 +88,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         git_cache_bytes: args.git_cache_mib << 20,
         no_cross_namespace: args.no_cross_namespace_refs,
         receivers: args.receivers,
+        annotate_sources: args.annotate_sources,
         local: args.common.local.is_some(),
         azure: args.azure.clone(),
     };
@@ -183,14 +187,15 @@ fn automations(
     let commits = ImageUpdateAutomations::new(
         core.clone(),
         cache,
-        policies.clone(),
-        sources.clone(),
+        (automations.clone(), policies.clone(), sources.clone()),
         settings,
     );
     let held = inherited::release(core.clone(), automations.clone());
     leading.add("deleted ImageUpdateAutomations", held);
     let wakes = wake::automations(automations.clone(), &policies, &sources);
-    let drive_automations = drive(core.clone(), Arc::new(commits), automations, wakes);
+    // Most of the work is waiting for remotes, and has lanes of its own.
+    let unbounded = Core { concurrency: 0, ..core.clone() };
+    let drive_automations = drive(unbounded, Arc::new(commits), automations, wakes);
     leading.add("ImageUpdateAutomation", async move {
         policies.ready().await;
         // Without source-controller's CRD the list never comes; each automation then says so.

@@ -7,16 +7,21 @@
 //!                     └────────────── somebody was faster ─────────────┘
 //! ```
 //!
-//! Nothing is asked of a remote while no policy has picked anything new, nobody asks and the
-//! interval has not passed.
+//! Nothing is asked of a remote while no policy has picked anything new, source-controller has seen
+//! nothing new, nobody asks and the interval has not passed.
 
+mod announce;
 mod apply;
 mod edits;
 mod error;
+mod gate;
+mod group;
 mod look;
 mod memo;
 mod propose;
+mod reason;
 mod report;
+mod signing;
 mod target;
 mod telemetry;
 mod validate;
@@ -27,21 +32,23 @@ use imagebot_api::{GitRepository, ImagePolicy, ImageUpdateAutomation, reference:
 use jiff::Timestamp;
 use kube::{ResourceExt as _, core::SelectorExt as _};
 use reconcile::{Core, Reconciler, Report, Watched};
-use repo::{Cache, Mirror};
+use repo::{Cache, Mirror, SafeUrl};
 use source::{Origin, Sources};
 use tokio::task::spawn_blocking;
 
 use super::{
-    due::{is_due, open_request},
+    lanes::Lanes,
     turn::{Turn, Turns},
 };
 use crate::{daemon::Settings, forge::Forges};
 
 pub use error::Error;
+use group::Member;
 use look::{Look, look};
 use memo::Memos;
 use propose::Desk;
-use report::Done;
+use reason::{held, is_current};
+use report::{Applied, Waiting, What};
 use target::Target;
 use telemetry::Telemetry;
 pub use validate::Valid;
@@ -49,16 +56,21 @@ pub use validate::Valid;
 /// What each policy has picked, by name.
 pub(crate) type Picks = BTreeMap<String, ImageReference>;
 
+/// Policies whose last pick stays in force, by name, and why they pick nothing new.
+type Held = BTreeMap<String, String>;
+
 /// The controller of `ImageUpdateAutomation`.
 pub struct ImageUpdateAutomations {
     core: Core,
     cache: Cache,
+    automations: Watched<ImageUpdateAutomation>,
     policies: Watched<ImagePolicy>,
     sources: Watched<GitRepository>,
     remotes: Sources,
     settings: Settings,
     forges: Forges,
     turns: Turns,
+    lanes: Lanes,
     memos: Memos,
     telemetry: Telemetry,
 }
@@ -67,8 +79,20 @@ pub struct ImageUpdateAutomations {
 pub enum Observed {
     /// Nothing: nothing can have changed.
     Settled,
+    /// Nothing: what has changed waits.
+    Waiting(Waiting),
+    /// A remote without commits.
+    Empty,
     /// The remote.
     Found(Box<Found>),
+}
+
+/// What to do.
+pub enum Plan {
+    /// Nothing, for a reason.
+    Rest(What),
+    /// Make the remote have the edits.
+    Edit(Box<Found>, edits::Edits),
 }
 
 /// A remote, what it holds and what belongs in it.
@@ -77,7 +101,8 @@ pub struct Found {
     _turn: Turn,
     mirror: Arc<Mirror>,
     target: Target,
-    picks: Picks,
+    /// The automation itself, and those that commit together with it.
+    members: Vec<Member>,
     look: Arc<Look>,
     /// Where changes are proposed, if they are.
     desk: Option<Desk>,
@@ -88,15 +113,32 @@ impl ImageUpdateAutomations {
     pub fn new(
         core: Core,
         cache: Cache,
-        policies: Watched<ImagePolicy>,
-        sources: Watched<GitRepository>,
+        (automations, policies, sources): (
+            Watched<ImageUpdateAutomation>,
+            Watched<ImagePolicy>,
+            Watched<GitRepository>,
+        ),
         settings: &Settings,
     ) -> Self {
         let telemetry = Telemetry::register(&core.metrics);
         let memos = Memos::new(core.clock.now());
         let remotes = Sources::new(core.clone(), settings.local).with_azure(settings.azure.clone());
+        let lanes = Lanes::new(core.concurrency, &core.metrics);
         let (settings, forges, turns) = (settings.clone(), Forges::default(), <_>::default());
-        Self { core, cache, policies, sources, remotes, settings, forges, turns, memos, telemetry }
+        Self {
+            core,
+            cache,
+            automations,
+            policies,
+            sources,
+            remotes,
+            settings,
+            forges,
+            turns,
+            lanes,
+            memos,
+            telemetry,
+        }
     }
 
     /// The policies that `object` applies.
@@ -124,37 +166,24 @@ impl ImageUpdateAutomations {
         })
     }
 
-    /// Whether there is a reason to ask the remote.
-    fn wants_a_look(
+    /// Does `work`, which blocks, in its lane.
+    async fn blocking<T: Send + 'static>(
         &self,
-        object: &ImageUpdateAutomation,
-        valid: &Valid,
-        policies: &[Arc<ImagePolicy>],
-        source: &GitRepository,
-    ) -> bool {
-        let status = object.status.clone().unwrap_or_default();
-        let requested = open_request(object, status.last_handled_reconcile_at.as_ref()).is_some();
-        let last = self.memos.last(object, source);
-        if requested || is_due(object, valid.interval, last, self.core.clock.now()) {
-            return true;
-        }
-        if policies.iter().any(|policy| is_undecided(policy)) {
-            // Its word wakes us; until then its markers would only seem to name nothing.
-            return false;
-        }
-        let ready = status.conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True");
-        !ready
-            || status.observed_generation != object.metadata.generation
-            || status.observed_policies != picks(policies)
+        url: &SafeUrl,
+        work: impl FnOnce() -> Result<T, repo::Error> + Send + 'static,
+    ) -> Result<Result<T, repo::Error>, Error> {
+        let at_fault = |done: &Result<Result<T, repo::Error>, _>| matches!(done, Ok(Err(error)) if error.class() == repo::Class::Transient);
+        let done = self.lanes.run(host(url.as_str()), || spawn_blocking(work), at_fault).await;
+        done.map_err(Error::Interrupted)
     }
 }
 
 impl Reconciler for ImageUpdateAutomations {
     type Object = ImageUpdateAutomation;
     type Valid = Valid;
-    type Observed = Observed;
-    type Plan = Option<(Box<Found>, edits::Edits)>;
-    type Applied = Option<Done>;
+    type Observed = (Held, Observed);
+    type Plan = (Held, Plan);
+    type Applied = Applied;
     type Error = Error;
 
     const NAME: &'static str = "imageupdateautomation";
@@ -171,59 +200,85 @@ impl Reconciler for ImageUpdateAutomations {
         &self,
         object: &ImageUpdateAutomation,
         valid: &Valid,
-    ) -> Result<Observed, Error> {
+    ) -> Result<(Held, Observed), Error> {
         let source = self.source(object)?;
         let policies = self.applied(object, valid);
+        let (held, picks) = (held(&policies), picks(&policies));
         if !self.wants_a_look(object, valid, &policies, &source) {
-            return Ok(Observed::Settled);
+            return Ok((held, Observed::Settled));
         }
-        let picks = picks(&policies);
+        if let Some(instead) = self.waits(object, valid, &picks) {
+            return Ok((held, instead));
+        }
+        if !is_current(object) {
+            // Who has just named a key should hear at once that it does not sign.
+            self.key(object, valid).await?;
+        }
+        let members = self.members(object, valid, &picks);
+        let parts = members.iter().map(|member| member.part.clone()).collect();
         let begin = self.core.clock.now();
-        let mut target = target::of(&valid.git, &source, &valid.below, || branch(object))?;
-        target.wanted.rules.clone_from(&valid.rules);
+        let target = target::of(&valid.git, &source, parts, || branch(object))?;
         let remote = self.remotes.remote(&Origin::of(&source)).await.map_err(Error::Source)?;
         let turn = self.turns.take(remote.url.as_str()).await;
         let mirror = Arc::new(self.cache.mirror(remote).map_err(Error::Look)?);
         let (reader, wanted) = (Arc::clone(&mirror), target.wanted.clone());
-        let look = spawn_blocking(move || look(&reader, &wanted)).await;
-        let look = look.map_err(Error::Interrupted)?.map_err(Error::Look)?;
+        let look = self.blocking(mirror.url(), move || look(&reader, &wanted)).await?;
+        let look = match look {
+            Err(repo::Error::NoSuchReference { empty: true, .. }) => {
+                self.memos.looked(object, &source, begin);
+                return Ok((held, Observed::Empty));
+            }
+            look => look.map_err(Error::Look)?,
+        };
         self.memos.looked(object, &source, begin);
-        if !look.found {
+        if !look.places[0].found {
             let revision = target::revision(&target.wanted.checkout, look.on().id);
-            return Err(Error::NoPath { path: valid.below.clone(), revision });
+            return Err(Error::NoPath { path: valid.part.below.clone(), revision });
         }
         let request = valid.git.pull_request.as_ref();
         let desk = self.desk(object, request, (&source, mirror.url()), &target).await?;
         let look = Arc::new(look);
-        let found = Found { _turn: turn, mirror, target, picks, look, desk };
-        Ok(Observed::Found(Box::new(found)))
+        let found = Found { _turn: turn, mirror, target, members, look, desk };
+        Ok((held, Observed::Found(Box::new(found))))
     }
 
     fn decide(
         &self,
         object: &ImageUpdateAutomation,
         valid: &Valid,
-        observed: Observed,
+        (held, observed): (Held, Observed),
     ) -> Result<Self::Plan, Error> {
-        let Observed::Found(found) = observed else { return Ok(None) };
-        let edits = edits::of(object, valid, &found)?;
-        Ok(Some((found, edits)))
+        let plan = match observed {
+            Observed::Settled => Plan::Rest(What::Settled),
+            Observed::Waiting(waiting) => Plan::Rest(What::Waiting(waiting)),
+            Observed::Empty => Plan::Rest(What::Empty),
+            Observed::Found(found) => {
+                let edits = edits::of(object, valid, &found)?;
+                Plan::Edit(found, edits)
+            }
+        };
+        Ok((held, plan))
     }
 
     async fn apply(
         &self,
         object: &ImageUpdateAutomation,
         valid: &Valid,
-        plan: Self::Plan,
-    ) -> Result<Option<Done>, Error> {
-        let Some((found, edits)) = plan else { return Ok(None) };
-        self.carry_out(object, valid, found, edits).await.map(Some)
+        (held, plan): Self::Plan,
+    ) -> Result<Applied, Error> {
+        let what = match plan {
+            Plan::Rest(what) => what,
+            Plan::Edit(found, edits) => {
+                What::Done(Box::new(self.carry_out(object, valid, found, edits).await?))
+            }
+        };
+        Ok(Applied { held, what })
     }
 
     fn report(
         &self,
         object: &ImageUpdateAutomation,
-        outcome: Result<&Option<Done>, &Error>,
+        outcome: Result<&Applied, &Error>,
         now: Timestamp,
     ) -> Report {
         report::report(object, outcome, self.memos.pushed(object), now)
@@ -244,12 +299,10 @@ fn picks(policies: &[Arc<ImagePolicy>]) -> Picks {
     picked.collect()
 }
 
-/// Whether a policy is still on its way to its first word.
-fn is_undecided(policy: &ImagePolicy) -> bool {
-    !policy.spec.suspend
-        && policy.status.as_ref().is_none_or(|status| {
-            status.latest_ref.is_none() && !status.conditions.iter().any(|it| it.type_ == "Ready")
-        })
+/// The host of a URL, with its port; what fails there fails for all of its repositories.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
 }
 
 /// The branch of an automation that proposes, where nobody names one.

@@ -2,7 +2,11 @@
 
 use futures::{Stream, StreamExt as _, stream};
 use imagebot_api::{GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation};
-use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
+use kube::{
+    ResourceExt as _,
+    core::{Selector, SelectorExt as _},
+    runtime::reflector::ObjectRef,
+};
 use reconcile::{Object, Watched};
 
 use super::image_repository::Scanned;
@@ -37,8 +41,8 @@ pub fn policies(
     })
 }
 
-/// The automations of a policy's namespace when it picks something else, and those that refer to
-/// a Git repository when its spec changes.
+/// The automations that apply a policy, or did, when it picks something else, comes, goes or fails;
+/// and those that refer to a Git repository when its spec changes or it has a new commit.
 pub fn automations(
     automations: Watched<ImageUpdateAutomation>,
     policies: &Watched<ImagePolicy>,
@@ -48,13 +52,20 @@ pub fn automations(
     let picked = policies.news(|policy| {
         let status = policy.status.as_ref();
         let latest = status.and_then(|status| status.latest_ref.clone());
-        (latest, policy.metadata.labels.clone(), status.is_some_and(|it| !it.conditions.is_empty()))
+        let ready = status.and_then(|status| {
+            let ready = status.conditions.iter().find(|it| it.type_ == "Ready")?;
+            Some((ready.status.clone(), ready.reason.clone()))
+        });
+        (latest, policy.metadata.labels.clone(), policy.spec.suspend, ready)
     });
     let picked = picked.flat_map(move |change| {
-        let namespace = change.object().namespace();
-        stream::iter(named(&all, |automation| automation.namespace() == namespace))
+        let policy = change.object();
+        stream::iter(named(&all, |automation| applies(automation, policy)))
     });
-    let moved = sources.news(|source| source.metadata.generation);
+    let moved = sources.news(|source| {
+        let status = source.status.as_ref();
+        (source.metadata.generation, status.and_then(|status| status.artifact.clone()))
+    });
     let moved = moved.flat_map(move |change| {
         let source = change.object();
         let (namespace, name) = (source.namespace(), source.name_any());
@@ -65,6 +76,17 @@ pub fn automations(
         }))
     });
     stream::select(picked, moved)
+}
+
+/// Whether `automation` applies `policy`, or did when it last looked.
+fn applies(automation: &ImageUpdateAutomation, policy: &ImagePolicy) -> bool {
+    let selector = automation.spec.policy_selector.clone().unwrap_or_default();
+    let selected = Selector::try_from(selector).is_ok_and(|it| it.matches(policy.labels()));
+    let known = || {
+        let status = automation.status.as_ref();
+        status.is_some_and(|it| it.observed_policies.contains_key(&policy.name_any()))
+    };
+    automation.namespace() == policy.namespace() && (selected || known())
 }
 
 fn named<K: Object>(watched: &Watched<K>, wanted: impl Fn(&K) -> bool) -> Vec<ObjectRef<K>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imagebot_api::ImageUpdateAutomation;
+use imagebot_api::{ImageUpdateAutomation, image_update_automation::Author};
 use imagebot_core::{
     plan::{self, Observed, Plan, Push as Planned, Target as Goal},
     proposal::{Decision, Left},
@@ -19,7 +19,7 @@ use super::{
     look::{Look, look},
     memo::Pushed,
     report::Done,
-    target::{self, Target},
+    target::{self, Further, Target},
 };
 
 /// How often a race is run again before it is left to the next try.
@@ -27,12 +27,19 @@ const TRIES: usize = 5;
 
 /// What became of a push.
 enum Sent {
-    /// The branch has it now.
-    Commit(ObjectId),
+    /// The branch has it now, and what is pushed besides too, unless it was refused.
+    Commit(ObjectId, Option<Refusal>),
     /// Somebody was faster: nothing was sent.
     Stale,
     /// The server refused.
-    Refused { reference: String, reason: String, words: String },
+    Refused(Refusal),
+}
+
+/// What was refused, by the server or by ourselves.
+struct Refusal {
+    reference: String,
+    reason: String,
+    words: String,
 }
 
 impl ImageUpdateAutomations {
@@ -46,34 +53,36 @@ impl ImageUpdateAutomations {
     ) -> Result<Done, Error> {
         for _ in 0..TRIES {
             self.telemetry.undone(object, edits.notes.len());
-            let draft = self.draft(valid, &found, &edits).await?;
+            let draft = self.draft(object, valid, &found, &edits).await?;
             let (push, decision) = match plan(object, valid, &found, &edits, draft.as_ref()) {
                 Plan::Nothing => (None, Decision::Leave(Left::Unwanted)),
                 Plan::Push(push) => (Some(push), Decision::Leave(Left::Unwanted)),
                 Plan::Propose { push, decision } => (push, decision),
             };
             let sent = match (push, draft) {
-                (Some(push), Some(draft)) => Some(send(&found, draft, push).await?),
+                (Some(push), Some(draft)) => Some(self.send(&found, draft, push).await?),
                 _ => None,
             };
             match sent {
                 None => return self.finish(valid, &found, edits, (decision, None)).await,
-                Some(Sent::Commit(commit)) => {
+                Some(Sent::Commit(commit, refused)) => {
                     self.telemetry.pushed("pushed");
-                    let pushed = Pushed { commit: commit.to_string(), at: self.core.clock.now() };
-                    self.memos.push(object, pushed);
+                    self.remember(object, &edits, commit);
+                    self.announce(object).await;
+                    if let Some(refusal) = refused {
+                        return Err(refusal.into());
+                    }
                     let end = (decision, Some(commit));
                     return self.finish(valid, &found, edits, end).await;
                 }
                 Some(Sent::Stale) => {
                     self.telemetry.pushed("stale");
-                    found = look_again(found).await?;
+                    found = self.look_again(found).await?;
                     edits = edits::of(object, valid, &found)?;
                 }
-                Some(Sent::Refused { reference, reason, words }) => {
+                Some(Sent::Refused(refusal)) => {
                     self.telemetry.pushed("rejected");
-                    let words = if words.is_empty() { words } else { format!(": {words}") };
-                    return Err(Error::Rejected { reference, reason, words });
+                    return Err(refusal.into());
                 }
             }
         }
@@ -83,6 +92,7 @@ impl ImageUpdateAutomations {
     /// The commit of the edits, in memory, unless they change nothing.
     async fn draft(
         &self,
+        object: &ImageUpdateAutomation,
         valid: &Valid,
         found: &Found,
         edits: &Edits,
@@ -90,14 +100,17 @@ impl ImageUpdateAutomations {
         if edits.files.is_empty() {
             return Ok(None);
         }
-        let author = &valid.git.commit.author;
-        let author = Signature {
+        let key = self.key(object, valid).await?;
+        let seconds = self.core.clock.now().as_second();
+        let signature = |author: &Author| Signature {
             name: author.name.clone().unwrap_or_default(),
             email: author.email.clone(),
-            seconds: self.core.clock.now().as_second(),
+            seconds,
             offset_seconds: 0,
         };
-        let committer = author.clone();
+        let spec = &valid.git.commit;
+        let author = signature(&spec.author);
+        let committer = signature(spec.committer.as_ref().unwrap_or(&spec.author));
         let new = NewCommit { author, committer, message: edits.message.clone() };
         let (look, files) = (Arc::clone(&found.look), edits.files.clone());
         let drafted = spawn_blocking(move || {
@@ -105,9 +118,41 @@ impl ImageUpdateAutomations {
             for (path, content) in files {
                 edit.put(&path, content)?;
             }
-            edit.commit(&new)
+            let sign = |bytes: &[u8]| match &key {
+                Some(key) => key.sign(bytes, seconds).map_err(Into::into),
+                None => Ok(String::new()),
+            };
+            edit.commit_signed(&new, key.is_some().then_some(&sign))
         });
         drafted.await.map_err(Error::Interrupted)?.map_err(Error::Push)
+    }
+
+    async fn send(
+        &self,
+        found: &Found,
+        draft: Draft,
+        push: Planned<ObjectId>,
+    ) -> Result<Sent, Error> {
+        let (mirror, target) = (Arc::clone(&found.mirror), found.target.clone());
+        let look = Arc::clone(&found.look);
+        let work = move || send_now(&mirror, (&target, &look), &draft, push.expected);
+        self.blocking(found.mirror.url(), work).await?.map_err(Error::Push)
+    }
+
+    async fn look_again(&self, mut found: Box<Found>) -> Result<Box<Found>, Error> {
+        let (mirror, wanted) = (Arc::clone(&found.mirror), found.target.wanted.clone());
+        let again = self.blocking(found.mirror.url(), move || look(&mirror, &wanted)).await?;
+        found.look = Arc::new(again.map_err(Error::Look)?);
+        Ok(found)
+    }
+
+    /// Remembers a push for every automation that has a part in it.
+    fn remember(&self, object: &ImageUpdateAutomation, edits: &Edits, commit: ObjectId) {
+        let namespace = object.namespace().unwrap_or_default();
+        let pushed = Pushed { commit: commit.to_string(), at: self.core.clock.now() };
+        for name in &edits.by {
+            self.memos.push(&namespace, name, pushed.clone());
+        }
     }
 
     /// Sees to the pull request, and says what was done in all.
@@ -124,7 +169,7 @@ impl ImageUpdateAutomations {
         // What was read is what there is now, where that is the branch that was written.
         let head = sent.filter(|_| target.wanted.branch.is_none()).unwrap_or(found.look.base.id);
         Ok(Done {
-            picks: found.picks.clone(),
+            picks: found.members[0].picks.clone(),
             revision: target::revision(&target.wanted.checkout, head),
             told: sent.map(|commit| tell(commit, target, &edits.message)),
             pull_request: proposed.request,
@@ -144,10 +189,11 @@ fn plan(
     draft: Option<&Draft>,
 ) -> Plan<ObjectId> {
     let look = &found.look;
-    let email = &valid.git.commit.author.email;
+    let spec = &valid.git.commit;
+    let (author, committer) = (&spec.author, spec.committer.as_ref().unwrap_or(&spec.author));
     let ours = |commit: &Commit| {
-        commit.author.email == *email
-            && commit.committer.email == *email
+        commit.author.email == author.email
+            && commit.committer.email == committer.email
             && commit.parents.len() < 2
     };
     let seen = |commit: &Commit, ours| plan::Commit { id: commit.id, tree: commit.tree, ours };
@@ -168,45 +214,63 @@ fn plan(
     plan::plan(&observed, goal)
 }
 
-async fn send(found: &Found, draft: Draft, push: Planned<ObjectId>) -> Result<Sent, Error> {
-    let (mirror, target) = (Arc::clone(&found.mirror), found.target.clone());
-    let sent = spawn_blocking(move || send_now(&mirror, &target, &draft, push.expected));
-    sent.await.map_err(Error::Interrupted)?
-}
-
 /// Pushes `draft` to the branch, and then to what is pushed besides. Blocking.
 fn send_now(
     mirror: &Mirror,
-    target: &Target,
+    (target, look): (&Target, &Look),
     draft: &Draft,
     expected: Option<ObjectId>,
-) -> Result<Sent, Error> {
-    let push = |target_ref: String, expect| Push {
-        target: target_ref,
-        expect,
-        options: target.options.clone(),
-    };
+) -> Result<Sent, repo::Error> {
     let expect = expected.map_or(Expect::Absent, Expect::Is);
-    let branch = push(format!("refs/heads/{}", target.branch), expect);
-    let further = target.refspec.iter().map(|name| push(name.clone(), Expect::Any));
-    for push in std::iter::once(branch).chain(further) {
-        match mirror.push(draft, &push).map_err(Error::Push)? {
-            Outcome::Pushed { .. } | Outcome::UpToDate => {}
-            Outcome::Stale { .. } => return Ok(Sent::Stale),
-            Outcome::Rejected { reference, reason, server_words: words } => {
-                return Ok(Sent::Refused { reference, reason, words });
-            }
+    let options = target.options.clone();
+    let push = Push { target: format!("refs/heads/{}", target.branch), expect, options };
+    match mirror.push(draft, &push)? {
+        Outcome::Pushed { .. } | Outcome::UpToDate => {}
+        Outcome::Stale { .. } => return Ok(Sent::Stale),
+        Outcome::Rejected { reference, reason, server_words: words } => {
+            return Ok(Sent::Refused(Refusal { reference, reason, words }));
         }
     }
-    Ok(Sent::Commit(draft.id))
+    let refused = match &target.refspec {
+        Some(further) => send_further(mirror, (further, look), draft, &push.options)?,
+        None => None,
+    };
+    Ok(Sent::Commit(draft.id, refused))
 }
 
-async fn look_again(mut found: Box<Found>) -> Result<Box<Found>, Error> {
-    let (mirror, wanted) = (Arc::clone(&found.mirror), found.target.wanted.clone());
-    let again: Result<Look, _> =
-        spawn_blocking(move || look(&mirror, &wanted)).await.map_err(Error::Interrupted)?;
-    found.look = Arc::new(again.map_err(Error::Look)?);
-    Ok(found)
+/// Pushes `draft` to the reference `further`, which no force is used on unless it was asked for.
+fn send_further(
+    mirror: &Mirror,
+    (further, look): (&Further, &Look),
+    draft: &Draft,
+    options: &[String],
+) -> Result<Option<Refusal>, repo::Error> {
+    let name = &further.name;
+    let refused = |reason: &str, words: String| {
+        Ok(Some(Refusal { reference: name.clone(), reason: reason.to_owned(), words }))
+    };
+    let current = mirror.refs(name)?.into_iter().find(|found| found.name == *name);
+    let current = current.map(|found| found.id);
+    if !further.forced && current.is_some_and(|current| !look.knows(current)) {
+        return refused(
+            "non-fast-forward",
+            "begin the refspec with `+` to overwrite it".to_owned(),
+        );
+    }
+    let expect = current.map_or(Expect::Absent, Expect::Is);
+    let push = Push { target: name.clone(), expect, options: options.to_vec() };
+    match mirror.push(draft, &push)? {
+        Outcome::Pushed { .. } | Outcome::UpToDate => Ok(None),
+        Outcome::Stale { .. } => refused("somebody else moved it meanwhile", String::new()),
+        Outcome::Rejected { reason, server_words, .. } => refused(&reason, server_words),
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(Refusal { reference, reason, words }: Refusal) -> Self {
+        let words = if words.is_empty() { words } else { format!(": {words}") };
+        Self::Rejected { reference, reason, words }
+    }
 }
 
 /// What is told of a mirror that was made anew. Growth is no news.
@@ -223,7 +287,7 @@ fn damage(rebuilt: &Rebuilt) -> Option<String> {
 /// The event of a push, in upstream's words.
 fn tell(commit: ObjectId, target: &Target, message: &str) -> String {
     let refspec = target.refspec.as_ref();
-    let refspecs = refspec.map(|it| format!(" and refspecs '{it}'")).unwrap_or_default();
+    let refspecs = refspec.map(|it| format!(" and refspecs '{}'", it.name)).unwrap_or_default();
     let short = commit.to_hex_with_len(7);
     format!("pushed commit '{short}' to branch '{}'{refspecs}\n{message}", target.branch)
 }

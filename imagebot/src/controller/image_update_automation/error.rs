@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use imagebot_api::{duration, rule};
-use imagebot_core::message;
+use imagebot_core::{message, plan::cron};
 use kube::core::ParseExpressionError;
 use reconcile::{Class, Classify, secret};
 use tokio::task::JoinError;
 
+use super::signing;
 use crate::{forge, markerless};
 
 /// Why nothing could be committed.
@@ -50,6 +51,39 @@ pub enum Error {
     /// A template cannot be filled in.
     #[error("failed to render the commit message")]
     Render(#[source] message::Error),
+    /// The key of a trailer is none.
+    #[error("`spec.git.commit.trailers` has the key `{0}`, which is not letters, digits and `-`")]
+    Trailer(String),
+    /// An annotation of ours makes no sense.
+    #[error("the annotation `{0}: {1}` is not understood")]
+    Annotation(&'static str, String),
+    /// A length of time of the batch is not one.
+    #[error("`spec.batch` is not valid")]
+    Batch(#[source] duration::Invalid),
+    /// A window does not begin.
+    #[error("`spec.schedule.windows[].start` is no line of cron")]
+    Cron(#[source] cron::Error),
+    /// A window does not end.
+    #[error("`spec.schedule.windows[].duration` is not valid")]
+    Window(#[source] duration::Invalid),
+    /// A window is too short or too long.
+    #[error("`spec.schedule.windows[].duration: {0}` is not between nothing and 31 days")]
+    WindowLength(String),
+    /// The time zone is not known.
+    #[error("`spec.schedule.timeZone: {0}` is no time zone that this machine knows")]
+    Zone(String, #[source] jiff::Error),
+    /// The Secret of the signing key cannot be used.
+    #[error("failed configuring source manager: the signing key cannot be had")]
+    SigningSecret(#[source] secret::Error),
+    /// The signing key cannot be used.
+    #[error("failed configuring source manager: the key of the Secret `{name}` does not sign")]
+    SigningKey {
+        /// The Secret.
+        name: String,
+        /// Why.
+        #[source]
+        problem: signing::Problem,
+    },
     /// The field is understood by a later version.
     #[error("`{field}` is not supported yet")]
     NotSupported {
@@ -161,14 +195,17 @@ impl Classify for Error {
             Self::Selector(_) | Self::Path(_) | Self::Template(_) => Class::Stalled,
             Self::Markerless(_) => Class::Stalled,
             Self::Render(_) | Self::NotSupported { .. } => Class::Stalled,
-            Self::CrossNamespace { .. } | Self::NoBranch => Class::Stalled,
+            Self::Trailer(_) | Self::Annotation(..) | Self::Batch(_) => Class::Stalled,
+            Self::Cron(_) | Self::Window(_) | Self::WindowLength(_) => Class::Stalled,
+            Self::Zone(..) | Self::CrossNamespace { .. } | Self::NoBranch => Class::Stalled,
             Self::SameBranch(_) | Self::Refspec(_) => Class::Stalled,
             Self::NoPath { .. } | Self::NoKind { .. } | Self::NoSource { .. } => Class::Waiting,
             Self::Rejected { .. } | Self::BranchModified { .. } => Class::Waiting,
             Self::Foreign { .. } | Self::NoToken => Class::Waiting,
             Self::Source(error) => error.class(),
             Self::Look(error) | Self::Push(error) => class_of(error),
-            Self::Token(error) => error.class(),
+            Self::SigningKey { .. } => Class::Waiting,
+            Self::Token(error) | Self::SigningSecret(error) => error.class(),
             Self::Forge(error) => error.class(),
             Self::Raced { .. } | Self::Interrupted(_) => Class::Transient,
         }
@@ -178,7 +215,13 @@ impl Classify for Error {
         match self {
             Self::NoGit | Self::Rule(_) | Self::NotSupported { .. } => "InvalidSourceConfiguration",
             Self::NoBranch | Self::SameBranch(_) => "InvalidSourceConfiguration",
-            Self::Refspec(_) => "InvalidSourceConfiguration",
+            Self::Refspec(_) | Self::Trailer(_) => "InvalidSourceConfiguration",
+            Self::Annotation(..) => "AnnotationInvalid",
+            Self::Batch(_) => "BatchInvalid",
+            Self::Cron(_) | Self::Window(_) | Self::WindowLength(_) => "ScheduleInvalid",
+            Self::Zone(..) => "ScheduleInvalid",
+            Self::Template(message::Error::Removed { .. }) => "RemovedTemplateField",
+            Self::SigningSecret(_) | Self::SigningKey { .. } => "SourceManagerFailed",
             Self::Interval(_) | Self::TooShort => "IntervalInvalid",
             Self::Selector(_) => "InvalidPolicySelector",
             Self::Markerless(_) => "InvalidUpdateStrategy",
@@ -224,6 +267,13 @@ impl Classify for Error {
             Self::NoToken => {
                 "set `spec.git.pullRequest.secretRef` to a Secret with the key `token`"
             }
+            Self::Zone(..) => "write a name of the tz database, such as `Europe/Berlin`",
+            Self::Cron(_) => "write five fields, such as `0 9 * * 1-5`",
+            Self::Annotation("signet.dev/schedule", _) => {
+                "write five fields of cron and a duration, such as `0 9 * * 1-5 8h`"
+            }
+            Self::Annotation(..) => "write `automation` or `branch`",
+            Self::SigningKey { problem, .. } => return problem.remedy().map(str::to_owned),
             Self::Foreign { .. } => "close it, or set another `spec.git.pullRequest.branch`",
             Self::BranchModified { .. } => {
                 "merge or delete the branch, or set another `spec.git.pullRequest.branch`"

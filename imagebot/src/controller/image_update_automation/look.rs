@@ -4,7 +4,7 @@ use imagebot_core::setter::{
     has_markers, may_have_markers,
     rule::{self, Rule},
 };
-use repo::{Commit, Error, Mirror, Rebuilt, Reference};
+use repo::{Commit, Error, Mirror, ObjectId, Rebuilt, Reference};
 
 /// Bump it when [`has_markers`] or [`may_have_markers`] changes: it is what the memory of files
 /// without markers stands for.
@@ -19,7 +19,14 @@ pub(super) struct Wanted {
     pub(super) branch: Option<String>,
     /// Whether the edits are made on what was read whatever the branch has, as for a proposal.
     pub(super) afresh: bool,
-    /// The directory or file that is edited.
+    /// What is edited, for one member of the commit after the other.
+    pub(super) parts: Vec<Part>,
+}
+
+/// What an automation edits.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// The directory or file, from the root.
     pub(super) below: String,
     /// What is set without markers.
     pub(super) rules: Vec<Rule>,
@@ -33,14 +40,21 @@ pub(super) struct Look {
     pub(super) tip: Option<Commit>,
     /// Whether the edits are made on that tip.
     pub(super) on_tip: bool,
+    /// What each directory or file holds.
+    pub(super) places: Vec<Place>,
+    /// Why the mirror was made anew, if it was.
+    pub(super) rebuilt: Option<Rebuilt>,
+}
+
+/// What a directory or file holds.
+#[derive(Default)]
+pub(super) struct Place {
     /// The files with markers, by path.
     pub(super) files: Vec<Marked>,
     /// Files that were passed over, and why.
     pub(super) passed_over: Vec<(String, &'static str)>,
     /// Whether the directory or file is there at all.
     pub(super) found: bool,
-    /// Why the mirror was made anew, if it was.
-    pub(super) rebuilt: Option<Rebuilt>,
 }
 
 /// A file that has a marker.
@@ -57,6 +71,12 @@ impl Look {
     pub(super) fn on(&self) -> &Commit {
         self.tip.as_ref().filter(|_| self.on_tip).unwrap_or(&self.base)
     }
+
+    /// Whether a commit on top of this look has `id` below it, as far as was fetched.
+    pub(super) fn knows(&self, id: ObjectId) -> bool {
+        let on = self.on();
+        on.id == id || on.parents.contains(&id) || self.base.id == id
+    }
 }
 
 /// Fetches what `wanted` names and reads the files that have markers.
@@ -72,16 +92,10 @@ pub(super) fn look(mirror: &Mirror, wanted: &Wanted) -> Result<Look, Error> {
         tip.id == base.id || tip.tree == base.tree || base.parents.contains(&tip.id)
     });
     let on_tip = tip.is_some() && !merged && !wanted.afresh;
-    let mut look = Look {
-        base,
-        tip,
-        on_tip,
-        files: Vec::new(),
-        passed_over: Vec::new(),
-        found: true,
-        rebuilt: fetched.rebuilt,
-    };
-    read(mirror, wanted, &mut look)?;
+    let mut look = Look { base, tip, on_tip, places: Vec::new(), rebuilt: fetched.rebuilt };
+    for part in &wanted.parts {
+        look.places.push(read(mirror, part, &look)?);
+    }
     Ok(look)
 }
 
@@ -93,8 +107,8 @@ fn tip(mirror: &Mirror, branch: &str) -> Result<Option<Commit>, Error> {
     }
 }
 
-fn read(mirror: &Mirror, wanted: &Wanted, look: &mut Look) -> Result<(), Error> {
-    let Wanted { below, rules, .. } = wanted;
+fn read(mirror: &Mirror, part: &Part, look: &Look) -> Result<Place, Error> {
+    let Part { below, rules } = part;
     let tree = look.on().files();
     let mut memory = match rules.as_slice() {
         [] => mirror.memory(MEMORY)?,
@@ -112,14 +126,13 @@ fn read(mirror: &Mirror, wanted: &Wanted, look: &mut Look) -> Result<(), Error> 
     })?;
     memory.save()?;
     files.sort_by(|left, right| left.path.cmp(&right.path));
-    look.found = scan.read + scan.skipped > 0 || !tree.list(below)?.is_empty();
-    look.files = files;
+    let found = scan.read + scan.skipped > 0 || !tree.list(below)?.is_empty();
     let unnameable = scan.unnameable.into_iter().filter(|path| may_have_markers(path));
-    look.passed_over = unnameable
+    let passed_over = unnameable
         .map(|path| (path, "its name is not UTF-8"))
         .chain(scan.too_large.into_iter().map(|path| (path, "it is larger than 16 MiB")))
         .collect();
-    Ok(())
+    Ok(Place { files, passed_over, found })
 }
 
 /// `path` as a list of names below the root, unless it leaves the root.

@@ -9,6 +9,8 @@ use imagebot_api::{GitRepository, ImageUpdateAutomation};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::Picks;
+
 /// A push that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pushed {
@@ -18,10 +20,21 @@ pub(super) struct Pushed {
     pub(super) at: Timestamp,
 }
 
+/// A look at a remote.
+struct Looked {
+    at: Timestamp,
+    uid: Option<String>,
+    generation: Option<i64>,
+    /// What source-controller had fetched then.
+    artifact: Option<String>,
+}
+
 #[derive(Default)]
 struct Memo {
-    looked: Option<(Timestamp, Option<String>, Option<i64>)>,
+    looked: Option<Looked>,
     pushed: Option<Pushed>,
+    /// Picks that wait to be committed, and when they last changed.
+    pending: Option<(Picks, Timestamp)>,
 }
 
 /// What is remembered, by automation.
@@ -45,9 +58,35 @@ impl Memos {
     ) -> Option<Timestamp> {
         let memos = self.lock();
         let looked = memos.get(&key(object)).and_then(|memo| memo.looked.as_ref());
-        let Some((at, uid, generation)) = looked else { return Some(self.start) };
-        let same = *uid == source.metadata.uid && *generation == source.metadata.generation;
-        same.then_some(*at)
+        let Some(looked) = looked else { return Some(self.start) };
+        let same =
+            looked.uid == source.metadata.uid && looked.generation == source.metadata.generation;
+        same.then_some(looked.at)
+    }
+
+    /// Whether source-controller has fetched something since the last look of this process.
+    pub(super) fn is_news(&self, object: &ImageUpdateAutomation, artifact: &str) -> bool {
+        let memos = self.lock();
+        let looked = memos.get(&key(object)).and_then(|memo| memo.looked.as_ref());
+        looked.is_none_or(|looked| looked.artifact.as_deref() != Some(artifact))
+    }
+
+    /// When `picks`, which wait to be committed, last changed. After a restart that is `first`.
+    pub(super) fn pending(
+        &self,
+        object: &ImageUpdateAutomation,
+        picks: &Picks,
+        (first, now): (Option<Timestamp>, Timestamp),
+    ) -> Timestamp {
+        let mut memos = self.lock();
+        let memo = memos.entry(key(object)).or_default();
+        let last = match &memo.pending {
+            Some((known, last)) if known == picks => *last,
+            Some(_) => now,
+            None => first.unwrap_or(now),
+        };
+        memo.pending = Some((picks.clone(), last));
+        last
     }
 
     /// Remembers a look.
@@ -57,13 +96,22 @@ impl Memos {
         source: &GitRepository,
         at: Timestamp,
     ) {
-        let looked = (at, source.metadata.uid.clone(), source.metadata.generation);
-        self.lock().entry(key(object)).or_default().looked = Some(looked);
+        let looked = Looked {
+            at,
+            uid: source.metadata.uid.clone(),
+            generation: source.metadata.generation,
+            artifact: artifact(source).map(str::to_owned),
+        };
+        let mut memos = self.lock();
+        let memo = memos.entry(key(object)).or_default();
+        memo.looked = Some(looked);
+        memo.pending = None;
     }
 
-    /// Remembers a push, so that a failure after it does not keep it out of the status.
-    pub(super) fn push(&self, object: &ImageUpdateAutomation, pushed: Pushed) {
-        self.lock().entry(key(object)).or_default().pushed = Some(pushed);
+    /// Remembers a push for the automation `name`, so that a failure after it does not keep it out
+    /// of the status.
+    pub(super) fn push(&self, namespace: &str, name: &str, pushed: Pushed) {
+        self.lock().entry(format!("{namespace}/{name}")).or_default().pushed = Some(pushed);
     }
 
     /// The last push.
@@ -78,6 +126,12 @@ impl Memos {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memo>> {
         self.memos.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The commit that source-controller fetched last, as `source` tells it.
+pub(super) fn artifact(source: &GitRepository) -> Option<&str> {
+    let revision = source.status.as_ref()?.artifact.as_ref()?.revision.as_deref()?;
+    Some(revision.rsplit_once(':').map_or(revision, |(_, id)| id))
 }
 
 fn key(object: &ImageUpdateAutomation) -> String {

@@ -1,6 +1,6 @@
 //! What an automation's status says. Pure.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use imagebot_api::{
     ImageUpdateAutomation, ImageUpdateAutomationStatus, image_update_automation::PullRequestStatus,
@@ -11,6 +11,37 @@ use reconcile::{Report, condition, error::Failure, event::Event};
 
 use super::{Error, Picks, memo::Pushed};
 use crate::controller::due::{requested_at, stamp, until_due};
+
+/// What came of a reconcile.
+pub struct Applied {
+    /// Policies that are applied as they were last, and why.
+    pub(super) held: BTreeMap<String, String>,
+    /// What was done.
+    pub(super) what: What,
+}
+
+/// What was done.
+pub enum What {
+    /// Nothing: nothing can have changed.
+    Settled,
+    /// Nothing yet.
+    Waiting(Waiting),
+    /// The repository has no commit on which one could build.
+    Empty,
+    /// It was done, or found to be done already.
+    Done(Box<Done>),
+}
+
+/// Changes that wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Since when.
+    pub(super) since: Timestamp,
+    /// Until when.
+    pub(super) until: Timestamp,
+    /// What for.
+    pub(super) why: &'static str,
+}
 
 /// What was done, or found to be done already.
 pub struct Done {
@@ -33,7 +64,7 @@ pub struct Done {
 /// The status after `outcome`; `pushed` is the last push of this process.
 pub(super) fn report(
     object: &ImageUpdateAutomation,
-    outcome: Result<&Option<Done>, &Error>,
+    outcome: Result<&Applied, &Error>,
     pushed: Option<Pushed>,
     now: Timestamp,
 ) -> Report {
@@ -49,9 +80,8 @@ pub(super) fn report(
         }
         status.last_push_commit = Some(pushed.commit);
     }
-    let done = match outcome {
-        Ok(None) => return Report::status(&status).again_in(until_due(object, interval, now)),
-        Ok(Some(done)) => done,
+    let applied = match outcome {
+        Ok(applied) => applied,
         Err(error) => {
             status.observed_generation = Some(generation);
             status.conditions =
@@ -59,26 +89,64 @@ pub(super) fn report(
             return Report::status(&stamped(status, &old, interval, now));
         }
     };
-    let message = message(&done.notes);
-    let news = !old.conditions.iter().any(|it| it.type_ == "Ready" && it.message == message);
+    status.held_policies.clone_from(&applied.held);
+    let due = until_due(object, interval, now);
+    let message = match &applied.what {
+        What::Settled => return Report::status(&status).again_in(due),
+        What::Waiting(waiting) => waiting.message(),
+        What::Empty => "the repository has no commit yet".to_owned(),
+        What::Done(done) => message(&done.notes),
+    };
     status.observed_generation = Some(generation);
     status.conditions =
         condition::ready(old.conditions.clone(), "Succeeded", &message, generation, now);
-    status.observed_policies.clone_from(&done.picks);
-    status.observed_source_revision = Some(done.revision.clone());
-    status.pull_request.clone_from(&done.pull_request);
-    let report = Report::status(&stamped(status, &old, interval, now));
-    let mut report = report.again_in(until_due(object, interval, now));
+    match &applied.what {
+        What::Waiting(waiting) => {
+            status.pending_since = Some(Time(whole_seconds(waiting.since)));
+            let pause = Duration::try_from(waiting.until.duration_since(now)).unwrap_or_default();
+            // Clocks are set, and time zones change their rules.
+            let pause = pause.clamp(Duration::from_millis(1), LONGEST_PAUSE);
+            return Report::status(&status).again_in(pause);
+        }
+        What::Settled | What::Empty | What::Done(_) => status.pending_since = None,
+    }
+    if let What::Done(done) = &applied.what {
+        status.observed_policies.clone_from(&done.picks);
+        status.observed_source_revision = Some(done.revision.clone());
+        status.pull_request.clone_from(&done.pull_request);
+    }
+    let report = Report::status(&stamped(status, &old, interval, now)).again_in(due);
+    let news = !old.conditions.iter().any(|it| it.type_ == "Ready" && it.message == message);
+    match &applied.what {
+        What::Done(done) => tell(report, done, news.then_some(message)),
+        _ => report,
+    }
+}
+
+/// No pause is longer, whatever the calendar says.
+const LONGEST_PAUSE: Duration = Duration::from_secs(86_400);
+
+/// `report` with what happened; `message` is the condition's, where it is new.
+fn tell(mut report: Report, done: &Done, message: Option<String>) -> Report {
     for told in done.told.iter().chain(&done.proposed) {
         report = report.telling(Event::normal("Succeeded", told));
     }
     if let Some(rebuilt) = &done.rebuilt {
         report = report.telling(Event::warning("MirrorRebuilt", rebuilt));
     }
-    if news && !done.notes.is_empty() {
-        report = report.telling(Event::warning("NotAllUpdated", message));
+    match message.filter(|_| !done.notes.is_empty()) {
+        Some(message) => report.telling(Event::warning("NotAllUpdated", message)),
+        None => report,
     }
-    report
+}
+
+impl Waiting {
+    fn message(&self) -> String {
+        if self.until == Timestamp::MAX {
+            return format!("changes wait for {}, which never comes", self.why);
+        }
+        format!("changes wait until {} for {}", whole_seconds(self.until), self.why)
+    }
 }
 
 /// `status` with the time of this run, if that is worth a write.

@@ -7,7 +7,10 @@ use imagebot_api::{
 use repo::Reference;
 use source::Speaker;
 
-use super::{Error, look::Wanted};
+use super::{
+    Error,
+    look::{Part, Wanted},
+};
 
 /// What is read and where the result goes.
 #[derive(Clone, Debug)]
@@ -18,17 +21,26 @@ pub(super) struct Target {
     pub(super) branch: String,
     /// The branch into which a pull request should be merged.
     pub(super) base: String,
-    /// The full name of the reference that is pushed besides the branch.
-    pub(super) refspec: Option<String>,
+    /// What is pushed besides the branch.
+    pub(super) refspec: Option<Further>,
     /// Push options.
     pub(super) options: Vec<String>,
+}
+
+/// A reference that is pushed besides the branch.
+#[derive(Clone, Debug)]
+pub(super) struct Further {
+    /// Its full name.
+    pub(super) name: String,
+    /// Whether it is moved even to where it did not come from: the refspec begins with `+`.
+    pub(super) forced: bool,
 }
 
 /// The target of an automation in `namespace` called `name`.
 pub(super) fn of(
     git: &Git,
     source: &GitRepository,
-    below: &str,
+    parts: Vec<Part>,
     fallback: impl FnOnce() -> String,
 ) -> Result<Target, Error> {
     let checkout = git.checkout.as_ref().map(|checkout| &checkout.reference);
@@ -60,8 +72,7 @@ pub(super) fn of(
             checkout: reference,
             branch: separate.then(|| branch.clone()),
             afresh: git.pull_request.is_some(),
-            below: below.to_owned(),
-            rules: Vec::new(),
+            parts,
         },
         branch,
         base,
@@ -71,14 +82,15 @@ pub(super) fn of(
 }
 
 /// The reference to which `refspec` pushes the commit that `branch` gets.
-fn further(refspec: &str, branch: &str) -> Result<String, Error> {
+fn further(refspec: &str, branch: &str) -> Result<Further, Error> {
     let wrong = || Error::Refspec(refspec.to_owned());
-    let (from, to) = refspec.trim_start_matches('+').split_once(':').ok_or_else(wrong)?;
+    let (from, to) =
+        refspec.strip_prefix('+').unwrap_or(refspec).split_once(':').ok_or_else(wrong)?;
     let ours = from == "HEAD" || from.strip_prefix("refs/heads/").unwrap_or(from) == branch;
     if !ours || !to.starts_with("refs/") {
         return Err(wrong());
     }
-    Ok(to.to_owned())
+    Ok(Further { name: to.to_owned(), forced: refspec.starts_with('+') })
 }
 
 /// The branch that carries a pull request, where the author names it.
@@ -121,7 +133,7 @@ mod tests {
         let reference: Option<GitReference> =
             serde_json::from_str(reference).expect("the case is a reference");
         let spec = GitRepositorySpec { reference, ..GitRepositorySpec::default() };
-        of(&git, &GitRepository::new("app", spec), "", || "imagebot/apps-web".to_owned())
+        of(&git, &GitRepository::new("app", spec), Vec::new(), || "imagebot/apps-web".to_owned())
     }
 
     #[test]

@@ -4,16 +4,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use imagebot_api::{
     ImageUpdateAutomation,
-    image_update_automation::{Git, RULES, TemplateEngine},
+    image_update_automation::{Git, Per, RULES, TemplateEngine},
     rule,
 };
-use imagebot_core::{
-    message::{self, Engine, Message},
-    setter::rule::Rule,
-};
+use imagebot_core::message::{self, Engine, Message};
 use kube::core::Selector;
 
-use super::{Error, look};
+use super::{
+    Error,
+    gate::{self, Gates},
+    look::{self, Part},
+};
 use crate::markerless;
 
 /// A spec that makes sense.
@@ -21,15 +22,19 @@ pub struct Valid {
     pub(super) git: Git,
     pub(super) interval: Duration,
     pub(super) selector: Selector,
-    /// The directory or file that is edited, from the root.
-    pub(super) below: String,
-    /// What is set without markers.
-    pub(super) rules: Vec<Rule>,
+    /// What is edited.
+    pub(super) part: Part,
     pub(super) message: Message,
+    /// The last lines of the message, by their keys.
+    pub(super) trailers: Vec<(String, Message)>,
     /// What templates read as `.Values`.
     pub(super) values: BTreeMap<String, String>,
     pub(super) title: Option<Message>,
     pub(super) body: Option<Message>,
+    /// When changes are committed.
+    pub(super) gates: Gates,
+    /// What goes into one commit.
+    pub(super) per: Per,
 }
 
 /// Understands `object`.
@@ -37,12 +42,6 @@ pub(super) fn validate(object: &ImageUpdateAutomation) -> Result<Valid, Error> {
     let spec = &object.spec;
     rule::check(RULES, spec).map_err(Error::Rule)?;
     let git = spec.git.clone().ok_or(Error::NoGit)?;
-    if git.commit.signing_key.is_some() {
-        return Err(Error::NotSupported {
-            field: "spec.git.commit.signingKey",
-            remedy: "remove it, or wait for a version that signs",
-        });
-    }
     let interval = spec.interval.parse().map_err(Error::Interval)?;
     if interval < Duration::from_secs(1) {
         return Err(Error::TooShort);
@@ -65,6 +64,15 @@ pub(super) fn validate(object: &ImageUpdateAutomation) -> Result<Valid, Error> {
     let body = request.and_then(|request| request.body_template.as_deref());
     let body = body.map(|text| parse("spec.git.pullRequest.bodyTemplate", text));
     let (title, body) = (title.transpose()?, body.transpose()?);
+    let mut trailers = Vec::new();
+    for (key, value) in &git.commit.trailers {
+        if !message::is_trailer_key(key) {
+            return Err(Error::Trailer(key.clone()));
+        }
+        trailers.push((key.clone(), parse("spec.git.commit.trailers", value)?));
+    }
     let values = git.commit.message_template_values.clone().unwrap_or_default();
-    Ok(Valid { git, interval, selector, below, rules, message, values, title, body })
+    let (gates, per) = (gate::of(object)?, gate::per(object)?);
+    let part = Part { below, rules };
+    Ok(Valid { git, interval, selector, part, message, trailers, values, title, body, gates, per })
 }

@@ -88,6 +88,7 @@ impl World {
             git_cache_bytes: 64 << 20,
             no_cross_namespace: false,
             receivers: true,
+            annotate_sources: true,
             local: true,
             azure: <_>::default(),
         };
