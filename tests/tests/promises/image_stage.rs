@@ -50,11 +50,22 @@ impl Stage {
         Self::open_in(bed, &namespace).await
     }
 
+    /// Installs the chart with further values into a new namespace.
+    pub(crate) async fn open_with(bed: &Bed, values: &[&str]) -> Outcome<Self> {
+        let namespace = bed.kubernetes().await?.namespace("images").await?;
+        Self::install(bed, &namespace, values).await
+    }
+
     /// Installs the chart into a namespace that is there.
     pub(crate) async fn open_in(bed: &Bed, namespace: &str) -> Outcome<Self> {
+        Self::install(bed, namespace, &[]).await
+    }
+
+    async fn install(bed: &Bed, namespace: &str, values: &[&str]) -> Outcome<Self> {
         let kubernetes = bed.kubernetes().await?;
         let watched = format!("watchNamespace={namespace}");
-        kubernetes.apply(namespace, &render(bed, "imagebot", namespace, &[&watched])?).await?;
+        let values = [&[watched.as_str()], values].concat();
+        kubernetes.apply(namespace, &render(bed, "imagebot", namespace, &values)?).await?;
         // Flux's own definition where Flux is; ours where it is not.
         let sources = serde_json::to_value(imagebot_api::git_repository_crd())?;
         kubernetes.apply(namespace, &sources.to_string()).await?;
@@ -70,6 +81,13 @@ impl Stage {
     /// Starts imagebot; every start has the cache of the one before.
     pub(crate) async fn imagebot(&self) -> Outcome<Daemon> {
         self.imagebot_at(&self.cache).await
+    }
+
+    /// The same with further flags.
+    pub(crate) async fn imagebot_with(&self, flags: &[&str]) -> Outcome<Daemon> {
+        let cache = self.cache.display().to_string();
+        let flags = [&self.flags(&cache), flags].concat();
+        Daemon::start(&self.bed, "imagebot", Some(&self.kubeconfig), &flags).await
     }
 
     /// Starts imagebot with a cache of its own, as a second replica has.
@@ -136,6 +154,22 @@ impl Stage {
             .header("Content-Type", "application/merge-patch+json")
             .body(patch.to_string().into_bytes())?;
         Ok(self.client.request(request).await?)
+    }
+
+    /// Merges a patch into the status of an object, as its own controller does.
+    pub(crate) async fn patch_status(&self, kind: &str, name: &str, patch: &Value) -> Outcome {
+        let request = Request::patch(format!("{}/{name}/status", self.collection(kind)))
+            .header("Content-Type", "application/merge-patch+json")
+            .body(patch.to_string().into_bytes())?;
+        self.client.request::<Value>(request).await?;
+        Ok(())
+    }
+
+    /// Deletes an object.
+    pub(crate) async fn delete(&self, kind: &str, name: &str) -> Outcome {
+        let request = Request::delete(format!("{}/{name}", self.collection(kind)));
+        self.client.request::<Value>(request.body(Vec::new())?).await?;
+        Ok(())
     }
 
     fn collection(&self, kind: &str) -> String {

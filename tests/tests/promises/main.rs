@@ -20,6 +20,7 @@ mod git;
 mod image;
 mod image_choice;
 mod image_cli;
+mod image_commits;
 mod image_digests;
 mod image_documented;
 mod image_faults;
@@ -27,8 +28,10 @@ mod image_hooks;
 mod image_leader;
 mod image_liar;
 mod image_markerless;
+mod image_outages;
 mod image_policies;
 mod image_proposals;
+mod image_reactions;
 mod image_relay;
 mod image_rest;
 mod image_ssh;
@@ -64,14 +67,17 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image::trials,
         image_choice::trials,
         image_cli::trials,
+        image_commits::trials,
         image_digests::trials,
         image_documented::trials,
         image_faults::trials,
         image_hooks::trials,
         image_leader::trials,
         image_markerless::trials,
+        image_outages::trials,
         image_policies::trials,
         image_proposals::trials,
+        image_reactions::trials,
         image_rest::trials,
         image_stock::trials,
         image_verify::trials,
