@@ -7,6 +7,7 @@
 //! rules (spec + annotations) ─▶ list (shared) ─▶ ranking ─▶ choose: age, platforms, signature ─▶ step
 //! ```
 
+mod ask;
 pub mod choose;
 mod error;
 pub mod extras;

@@ -246,5 +246,5 @@ async fn newest(bed: Bed) -> Outcome {
     stage
         .patch("ImagePolicy", "web", &json!({"spec": {"policy": {"newest": {"by": "Pushed"}}}}))
         .await?;
-    refused(&stage, "Failure").await.map(drop)
+    refused(&stage, "TimesUnknown").await.map(drop)
 }

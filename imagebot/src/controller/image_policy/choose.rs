@@ -22,23 +22,18 @@ use imagebot_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt as _;
 use tokio::sync::OnceCell;
 
 use super::{
     Error, ImagePolicies,
     extras::Extras,
-    facts::{Question, Verdict},
+    facts::Verdict,
     lists::Listed,
     rules::Rules,
     step::{Refusal, TIMELESS, shown},
     unpicked::Why,
 };
-use crate::{
-    controller::{access, due},
-    registry::{self, Access, Image},
-    verify,
-};
+use crate::registry::Access;
 
 /// How many images are read for their platforms or their age in one pass.
 const LOOKS: usize = 10;
@@ -71,8 +66,8 @@ pub(super) struct Look<'l> {
     pub(super) listed: &'l Listed,
     pub(super) now: Timestamp,
     pub(super) image: Repository,
-    access: OnceCell<Access>,
-    trust: OnceCell<Trust>,
+    pub(super) access: OnceCell<Access>,
+    pub(super) trust: OnceCell<Trust>,
 }
 
 /// What became of the candidates.
@@ -153,6 +148,9 @@ impl<'l> Look<'l> {
             let timeless = self.rules.newest.is_some() && self.time(tag) == Some(TIMELESS);
             // Behind these nobody is known to be old enough.
             let unseen = self.rules.min_age.is_some() && place > MOST + 2;
+            if timeless {
+                walk.drop(tag, Why::Untold, "has no such time".to_owned());
+            }
             if timeless || unseen || walk.looks >= LOOKS || walk.verified >= VERIFIED {
                 break;
             }
@@ -319,36 +317,6 @@ impl<'l> Look<'l> {
         Ok(false)
     }
 
-    /// Whether the image under a digest is signed.
-    pub(super) async fn verdict(&self, digest: &str) -> Result<Verdict, Error> {
-        let question = Question {
-            uid: self.object.uid().unwrap_or_default(),
-            rules: self.rules.id.clone(),
-            digest: digest.to_owned(),
-        };
-        let facts = &self.controller.facts;
-        let requested = self.requested();
-        let known = facts.verdict(&question).filter(|verdict| match verdict {
-            Verdict::Good(_) => true,
-            Verdict::Bad { again_at, .. } => self.now < *again_at && !requested,
-        });
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let (registry, access) = (&self.controller.registry, self.access().await?);
-        let trust = self.trust().await?;
-        let found = verify::verify(registry, &self.image, digest, access, (trust, self.now)).await;
-        let found = found.map_err(|source| self.unread(digest, source))?;
-        Ok(facts.decide(question, found, self.now))
-    }
-
-    /// Whether someone asked for this look.
-    fn requested(&self) -> bool {
-        let status = self.object.status.as_ref();
-        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
-        due::open_request(self.object, handled).is_some()
-    }
-
     /// The digest that goes into the status.
     pub(super) async fn digest(
         &self,
@@ -385,59 +353,5 @@ impl<'l> Look<'l> {
                 }
             }
         }
-    }
-
-    /// What is known of the image under a tag, read if it was not read within `fresh`.
-    pub(super) async fn look(
-        &self,
-        tag: &str,
-        dated: bool,
-        fresh: SignedDuration,
-    ) -> Result<Option<Image>, Error> {
-        if let Some(known) = self.known(tag, dated, fresh) {
-            return Ok(Some(known));
-        }
-        let facts = &self.controller.facts;
-        let key = self.repository.uid().unwrap_or_default();
-        let (registry, access) = (&self.controller.registry, self.access().await?);
-        if self.known(tag, dated, SignedDuration::MAX).is_some() {
-            // Most often the tag names what it named, and that is cheap to see.
-            let digest = registry.digest(&self.image, tag, access).await;
-            let digest = digest.map_err(|source| self.unread(tag, source))?;
-            if let Some(known) = facts.digest(&key, &digest).filter(|it| it.dated || !dated) {
-                facts.learn(&key, tag, known.clone(), self.now);
-                return Ok(Some(known));
-            }
-        }
-        let read = registry.image(&self.image, tag, dated, access).await;
-        let read = read.map_err(|source| self.unread(tag, source))?;
-        // A tag that went away since the scan has nothing.
-        let image = read.clone().unwrap_or_else(|| Image { dated: true, ..Image::default() });
-        facts.learn(&key, tag, image, self.now);
-        Ok(read)
-    }
-
-    /// What is known of the image under a tag, if that was learned within `fresh`.
-    pub(super) fn known(&self, tag: &str, dated: bool, fresh: SignedDuration) -> Option<Image> {
-        let key = self.repository.uid().unwrap_or_default();
-        let known = self.controller.facts.image(&key, tag, fresh, self.now);
-        known.filter(|image| image.dated || !dated)
-    }
-
-    pub(super) async fn access(&self) -> Result<&Access, Error> {
-        let read = || access::of(&self.controller.core, self.repository);
-        self.access.get_or_try_init(read).await.map_err(Error::Access)
-    }
-
-    async fn trust(&self) -> Result<&Trust, Error> {
-        let namespace = self.object.namespace().unwrap_or_default();
-        let verify = self.rules.verify.clone().unwrap_or_default();
-        let read = async || verify::trust(&self.controller.core, &namespace, &verify).await;
-        self.trust.get_or_try_init(read).await.map_err(Error::Trust)
-    }
-
-    pub(super) fn unread(&self, tag: &str, source: registry::Error) -> Error {
-        let mark = if tag.contains(':') { '@' } else { ':' };
-        Error::Look { reference: format!("{}{mark}{tag}", self.repository.spec.image), source }
     }
 }

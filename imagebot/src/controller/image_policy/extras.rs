@@ -90,12 +90,11 @@ impl Keeping {
     pub fn prepare(&self, object: &ImagePolicy, status: &mut ImagePolicyStatus) {
         if self.is_dropped() {
             Extras::default().show(status);
-            // Names of older versions, which the definition may keep or not.
-            let old = object.status.clone().unwrap_or_default();
-            status.latest_image = status.latest_image.take().filter(|_| old.latest_image.is_some());
-            let previous = status.observed_previous_image.take();
-            status.observed_previous_image =
-                previous.filter(|_| old.observed_previous_image.is_some());
+            // Names of older versions, which a definition may keep or drop by itself.
+            let old = object.status.as_ref();
+            if old.is_some_and(|old| old.latest_ref.is_some() && old.latest_image.is_none()) {
+                (status.latest_image, status.observed_previous_image) = (None, None);
+            }
         } else if let (false, Some(said)) = (status.candidates.is_empty(), said(status)) {
             self.lock().insert(object.uid().unwrap_or_default(), said);
         }

@@ -31,6 +31,8 @@ pub enum Why {
     Age,
     /// The times of images are still being read.
     Times,
+    /// No image has the time by which tags are ordered.
+    Untold,
     /// The pinned tag is not there.
     Pin,
 }
@@ -44,6 +46,7 @@ impl Why {
             Self::Platforms => "PlatformsMissing",
             Self::Age => "MinAgeNotReached",
             Self::Times => "ReadingTimes",
+            Self::Untold => "TimesUnknown",
             Self::Pin => "PinNotFound",
         }
     }
@@ -53,6 +56,7 @@ impl Why {
         match self {
             Self::Signature => Some("sign the image, or correct `spec.verify`"),
             Self::Platforms => Some("push the image for these platforms too"),
+            Self::Untold => Some("order by `Created`, which images say themselves"),
             Self::Pin => Some("push the tag, or correct `spec.pin`"),
             // The message says how; or time helps.
             Self::Downgrade | Self::Age | Self::Times => None,
