@@ -24,6 +24,10 @@ test: bed fmt lint deny ## Runs every check and every test, on real servers
 	cargo build --locked -p sealer -p imagebot -p sealctl
 	INSTA_UPDATE=no cargo test --locked --workspace
 
+.PHONY: test-full
+test-full: ## Runs the same with the long corpora, and kills processes 200 times instead of 20
+	SIGNET_KILLS=200 $(MAKE) test
+
 .PHONY: bed
 bed: ## Provides the servers and programs that the tests run
 	$(BED) all

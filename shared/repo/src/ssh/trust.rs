@@ -172,3 +172,6 @@ fn supported() -> Vec<Algorithm> {
         Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
     ]
 }
+
+#[cfg(test)]
+mod tests;
