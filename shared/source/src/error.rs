@@ -131,6 +131,14 @@ pub enum Error {
         /// Why.
         source: Box<repo::Error>,
     },
+    /// Nothing says which key to show.
+    #[error("`{url}` is an ssh URL, and `{secret}` names no Secret")]
+    NoKey {
+        /// The field with the address.
+        url: Field,
+        /// The field that should name one.
+        secret: Field,
+    },
     /// The Secret and the URL say different things.
     #[error("the Secret `{name}` has a `bearerToken` while the URL has a user")]
     TwoLogins {
@@ -185,7 +193,7 @@ impl Error {
             Self::Timeout { field, .. }
             | Self::Commit { field, .. }
             | Self::Semver { field, .. } => field.class(),
-            Self::NotHttps { field, .. } => field.class(),
+            Self::NotHttps { field, .. } | Self::NoKey { url: field, .. } => field.class(),
             // As upstream: the object and its Secret contradict each other.
             Self::StrayApp { .. } | Self::NoApp { .. } => Class::Stalled,
             Self::App { .. } | Self::NoIdentity { .. } => Class::Waiting,
@@ -236,6 +244,7 @@ impl Error {
             }
             Self::Token { source, .. } => return source.remedy(),
             Self::Secret(error) => return error.remedy(),
+            Self::NoKey { .. } => "name a Secret with `identity` and `known_hosts`".to_owned(),
             Self::TwoLogins { .. } => "remove one of them".to_owned(),
             Self::Half { lacks, .. } => format!("add `{lacks}`"),
             Self::Proxy { .. } => {

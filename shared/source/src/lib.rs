@@ -117,6 +117,10 @@ impl Sources {
         match provider {
             "generic" => match secret {
                 Some(secret) if remote.url.is_ssh() => login::log_in_with_key(remote, secret),
+                None if remote.url.is_ssh() => {
+                    let (url, secret) = (origin.field("url"), origin.field("secretRef"));
+                    Err(Error::NoKey { url, secret })
+                }
                 Some(secret) => login::log_in(remote, secret),
                 None => Ok(()),
             },

@@ -188,7 +188,7 @@ const AUTOMATIONS: &[Row] = &[
     row("ImageUpdateAutomation", "keyless",  "False/SourceManagerFailed",        &["the Secret `NS/gone` of `spec.secretRef of GitRepository NS/keyless` does not exist"],"SOURCE, git: {COMMIT}"),
     row("ImageUpdateAutomation", "half",     "False/SourceManagerFailed",        &["the Secret `halved` has a `password` without a `username`", "add `username`"],"SOURCE, git: {COMMIT}"),
     row("ImageUpdateAutomation", "file",     "False/SourceManagerFailed",        &["`spec.url of GitRepository NS/file` is a file URL"],                              "SOURCE, git: {COMMIT}"),
-    row("ImageUpdateAutomation", "scheme",   "False/SourceManagerFailed",        &["`spec.url of GitRepository NS/scheme` cannot be used", "`ssh` repositories are not supported; use `https`"],"SOURCE, git: {COMMIT}"),
+    row("ImageUpdateAutomation", "scheme",   "False/SourceManagerFailed",        &["`spec.url of GitRepository NS/scheme` is an ssh URL", "names no Secret; name a Secret with `identity`"],"SOURCE, git: {COMMIT}"),
     row("ImageUpdateAutomation", "orphan",   "False/SourceManagerFailed",        &["'NS/gone' does not exist", "`spec.sourceRef`"],                               "sourceRef: {name: gone}, git: {COMMIT}"),
     row("ImageUpdateAutomation", "gitless",  "False/InvalidSourceConfiguration", &["`spec.git` is required", "commit.author.email"],                              "sourceRef: {name: good}"),
     row("ImageUpdateAutomation", "signed",   "False/SourceManagerFailed",        &["the Secret `NS/key` of `spec.git.commit.signingKey.secretRef` does not exist"],"sourceRef: {name: good}, git: {commit: {author: {email: a@b.example}, signingKey: {secretRef: {name: key}}}}"),
