@@ -17,6 +17,9 @@ mod charts;
 mod conformance;
 mod demo;
 mod git;
+mod git_gate;
+mod git_login;
+mod git_tunnel;
 mod image;
 mod image_choice;
 mod image_cli;
@@ -64,6 +67,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         conformance::trials,
         demo::trials,
         git::trials,
+        git_login::trials,
         image::trials,
         image_choice::trials,
         image_cli::trials,

@@ -329,7 +329,7 @@ pub(crate) fn sealed_in(namespace: &str, key: &Key, name: &str, values: &[(&str,
 
 /// A sealing key that tests share, for making one takes long.
 pub(crate) struct Key {
-    private: String,
+    pub(crate) private: String,
     pub(crate) certificate: String,
 }
 

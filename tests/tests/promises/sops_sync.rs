@@ -31,13 +31,13 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
 }
 
 /// An age identity.
-struct Keys {
-    identity: String,
+pub(crate) struct Keys {
+    pub(crate) identity: String,
     recipient: String,
 }
 
 impl Keys {
-    fn new(bed: &Bed) -> Outcome<Self> {
+    pub(crate) fn new(bed: &Bed) -> Outcome<Self> {
         let file = bed.folder("age")?.join("keys.txt").display().to_string();
         bed.run("age-keygen", &["-o", &file], b"")?;
         let recipient = String::from_utf8(bed.run("age-keygen", &["-y", &file], b"")?)?;
@@ -45,7 +45,7 @@ impl Keys {
     }
 
     /// A Secret with one value `key`, encrypted by the real sops.
-    fn file(&self, bed: &Bed, name: &str, value: &str) -> Outcome<String> {
+    pub(crate) fn file(&self, bed: &Bed, name: &str, value: &str) -> Outcome<String> {
         let plain = plain(name, value);
         let path = bed.folder("plain")?.join("secret.yaml").display().to_string();
         fs::write(&path, plain)?;
