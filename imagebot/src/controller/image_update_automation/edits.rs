@@ -1,5 +1,7 @@
 //! What a look at the repository asks for. Pure.
 
+use std::collections::BTreeMap;
+
 use imagebot_api::ImageUpdateAutomation;
 use imagebot_core::{
     message::{self, Data, Message},
