@@ -77,7 +77,7 @@ pub(crate) async fn token(
     tokens: &Tokens,
     origin: &Origin<'_>,
     proxy: Option<&ProxyLogin>,
-) -> Result<repo::Secret, Error> {
+) -> Result<Zeroizing<String>, Error> {
     let workload = workload(core, environment, origin).await?;
     let unfit = || lacks(origin, "`AZURE_AUTHORITY_HOST` is not a URL");
     let authority = environment.authority.as_deref().unwrap_or("https://login.microsoftonline.com");

@@ -105,7 +105,7 @@ impl<'s> App<'s> {
         clock: &Clock,
         ca: Option<&[u8]>,
         proxy: Option<&ProxyLogin>,
-    ) -> Result<repo::Secret, issuer::Error> {
+    ) -> Result<Zeroizing<String>, issuer::Error> {
         let (kind, installation) = match self.installation {
             Installation::Id(id) => ("id", id),
             Installation::Owner(owner) => ("owner", owner),

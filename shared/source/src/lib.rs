@@ -23,6 +23,7 @@ use std::{sync::Arc, time::Duration};
 use reconcile::{Core, Secret};
 use repo::{ClearText, Credentials, Remote};
 use source_api::{LocalReference, duration};
+use zeroize::Zeroizing;
 
 use github::App;
 use login::ProxyLogin;
@@ -89,6 +90,19 @@ impl Sources {
         Ok(remote)
     }
 
+    /// The token of the GitHub App as which `origin` logs in, for the API of its host; nothing where it
+    /// logs in otherwise.
+    pub async fn app_token(&self, origin: &Origin<'_>) -> Result<Option<Zeroizing<String>>, Error> {
+        if origin.provider != Some("github") {
+            return Ok(None);
+        }
+        let proxy = self.secret(origin, "proxySecretRef", origin.proxy).await?;
+        let proxy = proxy.as_ref().map(ProxyLogin::read).transpose()?;
+        let secret = self.secret(origin, "secretRef", origin.secret).await?;
+        let tls = secret.as_ref().map(login::tls).transpose()?.unwrap_or_default();
+        self.app(origin, secret.as_ref(), tls.ca.as_deref(), proxy.as_ref()).await.map(Some)
+    }
+
     /// Gives `remote` the credentials that the provider of `origin` says.
     async fn log_in(
         &self,
@@ -126,27 +140,39 @@ impl Sources {
             },
             "github" => {
                 over_https("github")?;
-                let no_app = || Error::NoApp { field: field(), secret: origin.field("secretRef") };
-                let app = App::read(secret.ok_or_else(no_app)?, &origin.field("secretRef"))?;
-                let ca = remote.tls.ca.as_deref();
-                let token = app.token(&self.tokens, &self.core.clock, ca, proxy).await;
-                let failed = |source| {
-                    let source = Box::new(source);
-                    Error::Token { field: field(), provider: "github", source }
-                };
-                let (username, password) = (github::USER.to_owned(), token.map_err(failed)?);
-                remote.credentials = Credentials::Basic { username, password };
+                let token = self.app(origin, secret, remote.tls.ca.as_deref(), proxy).await?;
+                let password = repo::Secret::new(token.as_bytes());
+                remote.credentials =
+                    Credentials::Basic { username: github::USER.to_owned(), password };
                 Ok(())
             }
             "azure" => {
                 over_https("azure")?;
                 let token =
                     azure::token(&self.core, &self.azure, &self.tokens, origin, proxy).await?;
-                remote.credentials = Credentials::Bearer(token);
+                remote.credentials = Credentials::Bearer(repo::Secret::new(token.as_bytes()));
                 Ok(())
             }
             other => Err(Error::Provider { field: field(), provider: other.to_owned() }),
         }
+    }
+
+    /// The token of the GitHub App that `secret` describes.
+    async fn app(
+        &self,
+        origin: &Origin<'_>,
+        secret: Option<&Secret>,
+        ca: Option<&[u8]>,
+        proxy: Option<&ProxyLogin>,
+    ) -> Result<Zeroizing<String>, Error> {
+        let (field, named) = (|| origin.field("provider"), origin.field("secretRef"));
+        let no_app = || Error::NoApp { field: field(), secret: origin.field("secretRef") };
+        let app = App::read(secret.ok_or_else(no_app)?, &named)?;
+        let token = app.token(&self.tokens, &self.core.clock, ca, proxy).await;
+        token.map_err(|source| {
+            let source = Box::new(source);
+            Error::Token { field: field(), provider: "github", source }
+        })
     }
 
     async fn secret(

@@ -208,6 +208,8 @@ async fn an_app_shows_a_signed_claim_once_and_logs_in_with_what_it_buys() {
             };
             assert_eq!(username, "x-access-token");
         }
+        let token = sources.app_token(&Origin::of(&object)).await.unwrap();
+        assert_eq!(token.as_ref().map(|token| token.as_str()), Some("ghs_hunter2"));
         let asked = fake.asked();
         assert_eq!(asked.len(), 1, "{asked:?}");
         let Asked { line, headers, body } = &asked[0];

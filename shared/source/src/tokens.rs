@@ -63,17 +63,16 @@ impl Tokens {
         key: Key,
         clock: &Clock,
         issue: impl Future<Output = Result<Fresh, E>>,
-    ) -> Result<repo::Secret, E> {
+    ) -> Result<Zeroizing<String>, E> {
         let slot = self.slot(key, clock.now());
         let mut kept = slot.lock().await;
         if let Some(kept) = kept.as_ref().filter(|kept| clock.now() < kept.until) {
-            return Ok(repo::Secret::new(kept.token.as_bytes()));
+            return Ok(kept.token.clone());
         }
         let Fresh { token, life } = issue.await?;
-        let secret = repo::Secret::new(token.as_bytes());
-        let now = clock.now();
-        *kept = now.checked_add(life * 4 / 5).ok().map(|until| Kept { token, until });
-        Ok(secret)
+        let until = clock.now().checked_add(life * 4 / 5).ok();
+        *kept = until.map(|until| Kept { token: token.clone(), until });
+        Ok(token)
     }
 
     fn slot(&self, key: Key, now: Timestamp) -> Slot {

@@ -10,6 +10,7 @@ use imagebot_core::proposal::{self, Decision, Left, Pull, State as PullState};
 use kube::ResourceExt as _;
 use reconcile::Secret;
 use repo::{Expect, Outcome, Push, SafeUrl};
+use source::Origin;
 use tokio::task::spawn_blocking;
 
 use super::{Error, Found, ImageUpdateAutomations, Valid, edits::Edits, target::Target};
@@ -88,7 +89,13 @@ impl ImageUpdateAutomations {
                 secret.required("token").map_err(Error::Token)?;
                 secret.text("token").map_err(Error::Token)?.map(Token::new)
             }
+            // The password of an ssh key opens the key, and is no business of the forge.
+            None if url.is_ssh() => None,
             None => match &login {
+                Some(_) if source.spec.provider.as_deref() == Some("github") => {
+                    let token = self.remotes.app_token(&Origin::of(source)).await;
+                    token.map_err(Error::Source)?.map(|token| Token::new(&token))
+                }
                 Some(login) => match login.text("bearerToken").map_err(Error::Token)? {
                     Some(token) => Some(Token::new(token)),
                     None => login.text("password").map_err(Error::Token)?.map(Token::new),
