@@ -27,6 +27,7 @@ use gix_transport::{
     },
 };
 use russh::client::Msg;
+use tokio::time::timeout;
 
 use crate::{Credentials, Error, Remote, Secret, failure::Failure, url::Address};
 use channel::Channel;
@@ -74,11 +75,12 @@ pub(crate) fn connect(
     let call = Call { remote, address: &address, ssh, deadline };
     let runtime = connection::runtime()?;
     let (connection, channel) = runtime.block_on(async {
-        if let Some(waiting) = call.waiting()
-            // One that has died meanwhile is replaced.
-            && let Ok(channel) = call.within(waiting.handle.channel_open_session()).await?
-        {
-            return Ok((waiting, channel));
+        if let Some(waiting) = call.waiting() {
+            // One that has died meanwhile, with or without a word, is replaced.
+            let opening = waiting.handle.channel_open_session();
+            if let Ok(Ok(channel)) = timeout(remote.timeouts.connect, opening).await {
+                return Ok((waiting, channel));
+            }
         }
         let made = call.connect().await?;
         let opened = call.within(made.handle.channel_open_session()).await?;

@@ -7,6 +7,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::Repository;
 use crate::bed::Bed;
 use crate::process::Process;
@@ -119,6 +121,17 @@ impl GitSsh {
         let path = self.folder.join("authorized");
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(file.write_all(format!("{only_git} {key}").as_bytes())?)
+    }
+
+    /// Ends every connection as a crash would; the server goes on.
+    pub fn hang_up(&self) -> Outcome {
+        let id = self.sshd.id();
+        for child in fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?.split(' ') {
+            if let Some(child) = child.trim().parse().ok().and_then(Pid::from_raw) {
+                kill_process(child, Signal::KILL)?;
+            }
+        }
+        Ok(())
     }
 
     /// How many connections were let in so far.

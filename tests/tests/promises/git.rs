@@ -24,7 +24,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "git::a_server_with_another_key_is_not_spoken_to", SSH, wrong_host),
         trial(bed, "git::a_certificate_vouches_for_the_server_it_names", SSH, certified),
         trial(bed, "git::a_key_that_is_not_let_in_is_named", SSH, wrong_key),
-        trial(bed, "git::a_fetch_and_a_push_share_a_connection", SSH, shared),
+        trial(bed, "git::fetches_and_pushes_share_a_connection_until_it_dies", SSH, shared),
         trial(bed, "git::an_old_server_is_spoken_to_in_its_protocol", SSH, old),
         trial(bed, "git::what_a_server_says_over_ssh_is_passed_on", SSH, words),
         trial(bed, "git::a_server_in_go_is_spoken_to_with_every_type_of_key", FORGE, forge),
@@ -262,6 +262,9 @@ async fn shared(bed: Bed) -> Outcome {
             work(&mirror, &home.repository, &format!("a: {round}\n{round}"))?;
         }
         assert_eq!(server.logins(), 1, "three fetches and three pushes");
+        server.hang_up()?;
+        work(&mirror, &home.repository, "a: anew\n")?;
+        assert_eq!(server.logins(), 2, "the connection that died was replaced");
         Ok(())
     })
     .await

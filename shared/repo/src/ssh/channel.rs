@@ -95,7 +95,12 @@ impl Reader {
                 self.words.extend_from_slice(&data[..data.len().min(room)]);
             }
             Some(ChannelMsg::ExitStatus { exit_status }) => self.failed |= exit_status != 0,
-            Some(ChannelMsg::Failure | ChannelMsg::ExitSignal { .. }) => self.failed = true,
+            Some(ChannelMsg::ExitSignal { .. }) => self.failed = true,
+            Some(ChannelMsg::Failure) => {
+                // No program runs, so none will end; the connection goes with its channel.
+                (self.failed, self.ended, self.connection) = (true, true, None);
+                return Ok(false);
+            }
             Some(ChannelMsg::Close) | None => {
                 self.ended = true;
                 return Ok(false);
