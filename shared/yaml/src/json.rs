@@ -162,6 +162,9 @@ impl<'t, 's> Reader<'t, 's> {
         Ok(match node.resolve(self.schema)? {
             None | Some(Resolved::Null) => Json::Null,
             Some(Resolved::Bool(value)) => Json::Bool(value),
+            Some(Resolved::Str(text)) if node.scalar().is_some_and(|scalar| scalar.cut_off) => {
+                Json::String(text.strip_suffix('\n').unwrap_or(text).to_owned())
+            }
             Some(Resolved::Str(text) | Resolved::Timestamp(text)) => Json::String(text.to_owned()),
             Some(Resolved::Int(value)) => Number::from_i128(value).map_or(Json::Null, Json::Number),
             Some(Resolved::Float(value)) => {

@@ -68,6 +68,9 @@ pub struct Scalar<'s> {
     /// For a block scalar its content lines, from the first byte of the first line's text to the
     /// last line's end without its break. Otherwise the node's span.
     pub content: Range<usize>,
+    /// Whether a block scalar ends with the file, in the middle of a line. Its text ends with a line
+    /// break all the same; Go sees none.
+    pub cut_off: bool,
 }
 
 /// How a scalar is written.

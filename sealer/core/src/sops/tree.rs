@@ -182,7 +182,7 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
     fn visit(&mut self, node: &Node<'_>, path: &Path) -> Result<Option<New>, Error> {
         let Some(mut resolved) = node.resolve(Schema::GoYaml3)? else { return Ok(None) };
         if let Resolved::Str(text) = &mut resolved
-            && self.is_cut_off(node)
+            && node.scalar().is_some_and(|scalar| scalar.cut_off)
             && self.visitor.keeps_cut_off(path)
         {
             *text = text.strip_suffix('\n').unwrap_or(text);
@@ -193,13 +193,6 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
             return Ok(None);
         }
         self.visitor.value(path, leaf).map_err(placed)
-    }
-
-    /// Whether a block scalar ends with the file, in the middle of a line: Go sees no line break
-    /// there, and its MAC has none.
-    fn is_cut_off(&self, node: &Node<'_>) -> bool {
-        node.scalar().is_some_and(|scalar| scalar.style.is_block())
-            && node.span.end == self.source.len()
     }
 
     fn mapping(

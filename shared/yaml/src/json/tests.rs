@@ -20,6 +20,9 @@ fn documents_mean_what_kubernetes_reads() {
         ("&k a: 1\n*k : 2\n",                          json!(null)), // duplicate through an alias
         ("[1, 2.0, 1e3]",                              json!([1, 2, 1000])),
         ("\u{feff}# c\r\na: b\r\n",                    json!({"a": "b"})),
+        ("a: |\n  t",                                  json!({"a": "t"})),
+        ("a: >+\n  t\n  u",                            json!({"a": "t u"})),
+        ("a: |\n  t\n  ",                              json!({"a": "t\n"})),
     ];
     for (source, expected) in cases {
         let read = documents(source, Schema::Kubernetes);

@@ -136,8 +136,9 @@ impl<'s> Builder<'s> {
         // The parser stands `~` for a value that is not there.
         let absent = style == Style::Plain && whole.is_empty();
         let text = if absent { Cow::Borrowed("") } else { text };
-        let mut node =
-            plant(span, whole, tag_of(tag, span), Value::Scalar(Scalar { text, style, content }));
+        let cut_off = style.is_block() && whole.end == self.source.len();
+        let value = Value::Scalar(Scalar { text, style, content, cut_off });
+        let mut node = plant(span, whole, tag_of(tag, span), value);
         if style.is_block() {
             (node.line, node.column) = self.position(span, node.span.start);
         }
