@@ -13,8 +13,9 @@ use serde_json::Value as Json;
 /// Where an error of Go's would show a value of the data, names a function's Go source, or where
 /// Go's text is an accident: it must fail here too, in words of our own.
 const OTHER_WORDS: &[&str] = &[
-    "p023", "p027", "p028", "p029", "p186", "p187", "p219", "p292", "p293", "p328", "p342", "p343",
-    "p344", "p350", "p358", "p359", "p360", "p362", "p363", "p372", "p373", "p374", "s021", "s036",
+    "p023", "p027", "p028", "p029", "p186", "p187", "p219", "p292", "p293", "p323", "p324", "p328",
+    "p342", "p343", "p344", "p350", "p358", "p359", "p360", "p362", "p363", "p372", "p373", "p374",
+    "s021", "s036",
 ];
 
 fn id(kind: &str, name: &str, api_version: &str) -> Object {

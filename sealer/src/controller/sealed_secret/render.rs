@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gotmpl::{Functions, Limits, Map, Template, Value};
+use gotmpl::{Limits, Map, Template, Value};
 use sealer_api::sealed_secret::SecretTemplate;
 use sealer_core::plaintext::Plaintext;
 
@@ -26,12 +26,10 @@ pub(super) fn add(
     };
     let dot = values.iter().map(|(key, value)| (key.as_str(), value.expose().to_vec()));
     let dot = Value::from(Map::strings(dot));
-    // What a template says when it fails may be made of secrets.
-    let functions = Functions::new().with("fail", |_| Err("the template calls `fail`".to_owned()));
     let mut rendered = Vec::new();
     for (key, text) in texts {
         let failed = |source| Error { key: key.clone(), source };
-        let parsed = Template::parse_with(key, text, &functions).map_err(failed)?;
+        let parsed = Template::parse(key, text).map_err(failed)?;
         let bytes = parsed.render_bytes(&dot, &Limits::default()).map_err(failed)?;
         rendered.push((key.clone(), Plaintext::new(bytes)));
     }

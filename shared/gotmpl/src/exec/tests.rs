@@ -21,6 +21,14 @@ fn limit(text: &str) -> Limit {
 }
 
 #[test]
+fn what_fail_says_is_not_repeated() {
+    let told = fails("{{fail (printf \"the password is %s\" .)}}", &"hunter2".into(), &limits());
+    let told = told.to_string();
+    assert!(told.contains("at <fail") && told.ends_with(": the template gives up"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
 fn work_is_bounded() {
     let steps = Limit::Steps(limits().steps);
     for text in [
