@@ -38,6 +38,7 @@ fn spec() -> Value {
         "size": { "type": "integer", "minimum": 1, "maximum": 10 },
         "color": { "type": "string", "default": "red", "maxLength": 8, "minLength": 2,
             "pattern": "^[a-z]*$" },
+        "code": { "type": "string", "pattern": r"^\d*$" },
         "mode": { "type": "string", "enum": ["A", "B"] },
         "tags": { "type": "array", "items": { "type": "string" }, "maxItems": 3,
             "x-kubernetes-list-type": "set" },

@@ -60,6 +60,7 @@ pub(super) async fn wrong_values_name_their_fields(probe: Probe) -> Outcome {
         (json!({ "size": "x" }), "spec.size: Invalid value: \"string\": spec.size in body must be of type integer: \"string\""),
         (json!({ "size": 1, "mode": "C" }), "spec.mode: Unsupported value: \"C\": supported values: \"A\", \"B\""),
         (json!({ "size": 1, "color": "UP" }), "spec.color: Invalid value: \"UP\": spec.color in body should match '^[a-z]*$'"),
+        (json!({ "size": 1, "code": "١٢" }), "spec.code: Invalid value: \"١٢\": spec.code in body should match '^\\d*$'"),
         (json!({ "size": 1, "color": "x" }), "spec.color: Invalid value: \"x\": spec.color in body should be at least 2 chars long"),
         (json!({ "size": 1, "color": "verymuchtoolong" }), "spec.color: Too long: may not be more than 8 bytes"),
         (json!({ "size": 1, "tags": ["a", "b", "c", "d"] }), "spec.tags: Too many: 4: must have at most 3 items"),

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Additional, Schema, join};
@@ -142,7 +141,8 @@ impl Schema {
             causes.push(Cause::invalid(path, &value, detail));
         }
         if let Some(pattern) = &self.pattern {
-            let compiled = pattern.compiled.get_or_init(|| Regex::new(&pattern.text).ok());
+            let compiled =
+                pattern.compiled.get_or_init(|| golang::regexp::compile(&pattern.text).ok());
             if compiled.as_ref().is_some_and(|regex| !regex.is_match(text)) {
                 let detail = format!("{path} in body should match '{}'", pattern.text);
                 causes.push(Cause::invalid(path, &value, detail));
