@@ -49,15 +49,14 @@ pub fn identities(file: Option<&Path>) -> Result<Identities, Error> {
         .map_err(|source| Error::Parse { file: file.unwrap_or(Path::new("")).to_owned(), source })
 }
 
-/// Decrypts a `kind: Secret` with a `sops` block, as a GitSecretSync would.
-pub fn decrypt(identities: &Identities, text: &str) -> Result<Value, String> {
+/// Decrypts the documents of a SOPS file, as a GitSecretSync would.
+pub fn decrypt(identities: &Identities, text: &str) -> Result<Vec<Value>, String> {
     let opened = || {
         let decrypted = yaml::decrypt(text, identities, MacCheck::Enforced)?;
         decrypted.documents()
     };
     let documents = opened().map_err(|error| causes(&error))?;
-    let document = documents.first().ok_or_else(|| "the document is empty".to_owned())?;
-    Ok(document.expose().clone())
+    Ok(documents.iter().map(|document| document.expose().clone()).collect())
 }
 
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
@@ -73,10 +72,23 @@ mod tests {
     const KEYS: &str = include_str!("../core/fixtures/sops/key.txt");
     const FILE: &str = include_str!("../core/fixtures/sops/secret.3.13.3.enc.yaml");
 
+    /// Encrypted by the real sops, which wrote an empty document and a ConfigMap into it, too.
+    const STACK: &str = include_str!("../core/fixtures/sops/stack.3.13.3.enc.yaml");
+
+    #[test]
+    fn the_documents_of_a_file_are_opened_together() {
+        let keys = Identities::parse(&Plaintext::from(KEYS.to_owned())).unwrap();
+        let opened = decrypt(&keys, STACK).unwrap();
+        let kinds: Vec<_> = opened.iter().map(|document| document["kind"].as_str()).collect();
+        assert_eq!(kinds, [Some("Secret"), None, Some("ConfigMap"), Some("Secret")]);
+        let alone = STACK.split_once("\n---\n").unwrap().0;
+        assert!(decrypt(&keys, alone).unwrap_err().contains("MAC"));
+    }
+
     #[test]
     fn a_file_is_opened_by_its_identity_and_by_no_other() {
         let keys = Identities::parse(&Plaintext::from(KEYS.to_owned())).unwrap();
-        assert_eq!(decrypt(&keys, FILE).unwrap()["kind"], "Secret");
+        assert_eq!(decrypt(&keys, FILE).unwrap()[0]["kind"], "Secret");
         let none = identities(None).unwrap();
         let refused = decrypt(&none, FILE).unwrap_err();
         assert!(refused.contains("age1") && refused.contains("--age-key-file"), "{refused}");

@@ -21,9 +21,9 @@ mod apply;
 mod manifest;
 mod walk;
 
-/// Decrypts a SOPS document: its file, its text, and back the Secret as JSON or why not. Neither
-/// may hold anything secret but the Secret itself.
-pub type Decrypt = Arc<dyn Fn(&Path, &str) -> Result<serde_json::Value, String> + Send + Sync>;
+/// Decrypts documents that SOPS encrypted together: their file, their text, and back each of them as
+/// JSON, in order, or why not. Only the documents themselves may hold anything secret.
+pub type Decrypt = Arc<dyn Fn(&Path, &str) -> Result<Vec<serde_json::Value>, String> + Send + Sync>;
 
 /// Something wrong with a file. What it describes stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]

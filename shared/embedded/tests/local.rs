@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -369,12 +369,52 @@ async fn an_encrypted_secret_waits_for_its_key() {
     bench.ask(Method::POST, SECRETS, key).await;
     let open: embedded::Decrypt = Arc::new(move |_, found| {
         assert_eq!(found.trim_end(), expected);
-        Ok(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s" },
-            "stringData": { "a": "plain" }, "sops": {} }))
+        Ok(vec![json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s" },
+            "stringData": { "a": "plain" }, "sops": {} })])
     });
     bench.server().scan(Some(&open)).unwrap();
     assert_eq!(bench.report().problems, vec![]);
     assert_eq!(bench.get(&format!("{SECRETS}/s")).await.1["data"], json!({ "a": "cGxhaW4=" }));
+}
+
+#[tokio::test]
+async fn what_was_encrypted_together_is_decrypted_together() {
+    let document = |kind: &str, name: &str, mac: &str| {
+        format!(
+            "apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}}}\nstringData: {{a: b}}\nsops: {{mac: {mac}}}\n"
+        )
+    };
+    let joined = |documents: &[String]| documents.join("---\n");
+    let together = [
+        document("Secret", "one", "x"),
+        document("ConfigMap", "two", "x"),
+        document("Secret", "three", "x"),
+    ];
+    let alone = document("Secret", "four", "y");
+    let plain = "apiVersion: v1\nkind: Secret\nmetadata: {name: five}\n".to_owned();
+    let mut bench = Bench::new();
+    bench.open();
+    bench.write("s.yaml", &joined(&[joined(&together), plain, alone.clone()]));
+
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = asked.clone();
+    let open: embedded::Decrypt = Arc::new(move |_, text| {
+        log.lock().unwrap().push(text.trim_end().to_owned());
+        let names = text.lines().filter_map(|line| line.strip_prefix("metadata: {name: "));
+        let secret = |name: &str| {
+            json!({ "apiVersion": "v1", "kind": "Secret", "sops": {},
+                "metadata": { "name": name.trim_end_matches('}') }, "stringData": { "a": "plain" } })
+        };
+        Ok(names.map(secret).collect())
+    });
+    bench.server().scan(Some(&open)).unwrap();
+    assert_eq!(bench.report().problems, vec![]);
+    let asked = std::mem::take(&mut *asked.lock().unwrap());
+    assert_eq!(asked, [joined(&together).trim_end(), &format!("---\n{}", alone.trim_end())]);
+    for (name, status) in [("one", 200), ("two", 404), ("three", 200), ("four", 200), ("five", 200)]
+    {
+        assert_eq!(bench.get(&format!("{SECRETS}/{name}")).await.0, status, "{name}");
+    }
 }
 
 #[tokio::test]

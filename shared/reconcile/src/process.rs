@@ -135,12 +135,10 @@ impl Process {
         Ok(process)
     }
 
-    /// Decrypts the SOPS-encrypted Secrets of a directory with `decrypt`, which is given the file and
-    /// the document's text and answers the Secret, or why not. Neither may hold anything secret but
-    /// the Secret itself.
+    /// Decrypts the SOPS-encrypted Secrets of a directory with `decrypt`: see [`embedded::Decrypt`].
     pub fn decrypt_with(
         &mut self,
-        decrypt: impl Fn(&Path, &str) -> Result<Value, String> + Send + Sync + 'static,
+        decrypt: impl Fn(&Path, &str) -> Result<Vec<Value>, String> + Send + Sync + 'static,
     ) {
         self.decrypt = Some(Arc::new(decrypt));
     }

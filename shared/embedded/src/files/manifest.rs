@@ -66,59 +66,106 @@ impl Reader<'_> {
                 return contents;
             }
         };
+        let mut found = Vec::new();
         for document in documents.iter().filter(|document| !document.is_empty()) {
-            self.document(path, text, document, &mut contents);
+            match yaml::to_json(document, yaml::Schema::Kubernetes) {
+                Ok(value) => found.push((document, value)),
+                Err(err) => {
+                    contents.problems.push(problem(path, Some(err.line), err.problem.to_string()));
+                    contents.unclear = true;
+                }
+            }
+        }
+        while !found.is_empty() {
+            let rest = found.split_off(encrypted_together(&found));
+            if found.iter().any(|(_, value)| is_encrypted_secret(value)) {
+                let end = rest.first().map_or(text.len(), |(next, _)| next.span.start);
+                let whole = text.get(found[0].0.span.start..end).unwrap_or(text);
+                self.encrypted(path, whole, found, &mut contents);
+            } else {
+                for (document, value) in found {
+                    self.document(path, value, document, &mut contents);
+                }
+            }
+            found = rest;
         }
         contents
     }
 
-    fn document(&self, path: &Path, text: &str, document: &Document<'_>, contents: &mut Contents) {
-        let value = match yaml::to_json(document, yaml::Schema::Kubernetes) {
-            Ok(value) => value,
-            Err(err) => {
-                contents.problems.push(problem(path, Some(err.line), err.problem.to_string()));
-                contents.unclear = true;
-                return;
-            }
-        };
-        if value["apiVersion"] == "v1" && value["kind"] == "List" {
-            let node = document.root.get("items").and_then(Node::sequence);
-            let items = value["items"].as_array().into_iter().flatten();
-            for (at, item) in items.enumerate() {
-                let node = node.and_then(|list| list.nodes().nth(at)).unwrap_or(&document.root);
-                self.object(path, item.clone(), node, contents);
-            }
-            return;
-        }
-        let encrypted = value["kind"] == "Secret" && value["sops"].is_object();
-        if !encrypted {
+    fn document(
+        &self,
+        path: &Path,
+        value: Value,
+        document: &Document<'_>,
+        contents: &mut Contents,
+    ) {
+        if value["apiVersion"] != "v1" || value["kind"] != "List" {
             return self.object(path, value, &document.root, contents);
         }
-        let plain = text.get(document.span.clone()).unwrap_or(text);
-        match self.decrypted(path, plain) {
-            Ok(value) => self.object(path, value, &document.root, contents),
+        let node = document.root.get("items").and_then(Node::sequence);
+        let items = value["items"].as_array().into_iter().flatten();
+        for (at, item) in items.enumerate() {
+            let node = node.and_then(|list| list.nodes().nth(at)).unwrap_or(&document.root);
+            self.object(path, item.clone(), node, contents);
+        }
+    }
+
+    /// Documents that were encrypted together, of which only the Secrets are taken: others are left
+    /// alone, as a GitSecretSync does.
+    fn encrypted(
+        &self,
+        path: &Path,
+        whole: &str,
+        found: Vec<(&Document<'_>, Value)>,
+        contents: &mut Contents,
+    ) {
+        match self.decrypted(path, whole, found.len()) {
+            Ok(opened) => {
+                for ((document, value), opened) in found.into_iter().zip(opened) {
+                    if is_encrypted_secret(&value) {
+                        self.document(path, opened, document, contents);
+                    } else {
+                        let text = |field: &str| value[field].as_str().unwrap_or_default();
+                        let skipped = format!("{}, {}", text("apiVersion"), text("kind"));
+                        contents.skipped.push(format!("{skipped}, encrypted with SOPS"));
+                    }
+                }
+            }
             Err(message) => {
-                contents.problems.push(problem(path, Some(document.root.line), message));
+                let secrets: Vec<_> =
+                    found.iter().filter(|(_, value)| is_encrypted_secret(value)).collect();
+                let line = secrets.first().map(|(document, _)| document.root.line);
+                contents.problems.push(problem(path, line, message));
                 contents.retry = true;
-                match self.target(&value) {
-                    Some(Ok(target)) => contents.held.push(target.key()),
-                    _ => contents.unclear = true,
+                for (_, value) in secrets {
+                    match self.target(value) {
+                        Some(Ok(target)) => contents.held.push(target.key()),
+                        _ => contents.unclear = true,
+                    }
                 }
             }
         }
     }
 
-    fn decrypted(&self, path: &Path, text: &str) -> Result<Value, String> {
+    /// The documents of an encrypted text in clear text, as many as were counted in it.
+    fn decrypted(&self, path: &Path, text: &str, count: usize) -> Result<Vec<Value>, String> {
         let Some(decrypt) = self.decrypt else {
             return Err("the Secret is encrypted with SOPS, which this daemon does not decrypt; \
                         `sealer` does"
                 .to_owned());
         };
-        let mut value = decrypt(path, text)?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("sops");
+        let mut values = decrypt(path, text)?;
+        if values.len() != count {
+            return Err(format!(
+                "{count} documents were encrypted together, and {} come out of it; encrypt each \
+                 into a file of its own",
+                values.len()
+            ));
         }
-        Ok(value)
+        for fields in values.iter_mut().filter_map(Value::as_object_mut) {
+            fields.remove(SOPS);
+        }
+        Ok(values)
     }
 
     fn object(&self, path: &Path, value: Value, node: &Node<'_>, contents: &mut Contents) {
@@ -174,6 +221,22 @@ impl Reader<'_> {
         let (_, version) = crate::kind::split(api_version);
         Some(Ok(Target::new(kind, version, namespace, name)?))
     }
+}
+
+/// The block that SOPS adds to every document of a file.
+const SOPS: &str = "sops";
+
+fn is_encrypted_secret(value: &Value) -> bool {
+    value["kind"] == "Secret" && value[SOPS].is_object()
+}
+
+/// How many of the first documents were encrypted together, and so share a MAC: those with the same
+/// block. Files that were encrypted one by one and then joined are still opened one by one.
+fn encrypted_together(found: &[(&Document<'_>, Value)]) -> usize {
+    let Some((_, first)) = found.first().filter(|(_, value)| value[SOPS].is_object()) else {
+        return 1;
+    };
+    found.iter().take_while(|(_, value)| value[SOPS] == first[SOPS]).count()
 }
 
 /// The object in its stored form, or what is wrong with it, by field.
