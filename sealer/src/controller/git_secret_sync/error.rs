@@ -19,6 +19,11 @@ pub(super) enum Error {
     /// The object breaks its own rules.
     #[error("{}", list(.0))]
     Invalid(Vec<Violation>),
+    /// There is nobody to act as.
+    #[error(
+        "`spec.serviceAccountName` names a ServiceAccount, and `--local` has none: its tokens come from a cluster"
+    )]
+    NoAccounts,
     /// The cluster does not know the kind.
     #[error("GitRepositories (source.toolkit.fluxcd.io/v1) cannot be read: {problem}")]
     NoKind {
@@ -111,7 +116,7 @@ impl Error {
 impl Classify for Error {
     fn class(&self) -> Class {
         match self {
-            Self::Invalid(_) => Class::Stalled,
+            Self::Invalid(_) | Self::NoAccounts => Class::Stalled,
             Self::NoKind { .. } | Self::NoSource { .. } => Class::Waiting,
             Self::Source(error) => error.class(),
             Self::Git(error) => match error.class() {
@@ -133,7 +138,7 @@ impl Classify for Error {
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "InvalidSpec",
+            Self::Invalid(_) | Self::NoAccounts => "InvalidSpec",
             Self::NoKind { .. } | Self::NoSource { .. } => "SourceFailed",
             Self::Source(_) => "SourceFailed",
             Self::Git(_) | Self::Interrupted | Self::Read { .. } => "SourceFailed",
@@ -157,8 +162,12 @@ impl Classify for Error {
 
     fn remedy(&self) -> Option<String> {
         match self {
+            Self::NoAccounts => Some(
+                "leave `spec.serviceAccountName` out, and let every Secret go to the GitSecretSync's own namespace"
+                    .to_owned(),
+            ),
             Self::NoKind { .. } => Some(
-                "install the definition of GitRepository, which comes with Flux's source-controller, or use `spec.git`"
+                "install the definition of GitRepository, which comes with Flux or with our chart (`gitRepositoryCrd: true`), or use `spec.git`"
                     .to_owned(),
             ),
             Self::NoSource { .. } => Some("create it, or use `spec.git`".to_owned()),

@@ -326,7 +326,7 @@ async fn what_cannot_be_read_is_told_and_awaited() {
         (json!({"git": {"url": repository.url, "secretRef": {"name": "none"}}}),   "the Secret `default/none` of `spec.git.secretRef` does not exist"),
         (json!({"git": {"url": repository.url, "ref": {"semver": "one"}}}),        "`spec.git.ref` has a `semver` that cannot be used"),
         (json!({"git": {"url": "ssh://git@h/r"}}),                                 "`spec.git.url` is an ssh URL, and `spec.git.secretRef` names no Secret; name"),
-        (json!({"serviceAccountName": "writer"}),                                  "could not act as ServiceAccount `writer`"),
+        (json!({"serviceAccountName": "writer"}),                                  "and `--local` has none: "),
     ];
     sync(&bed, &repository, json!({})).await;
     bed.value("a", "password", "one").await;
