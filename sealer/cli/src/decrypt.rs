@@ -87,9 +87,8 @@ impl Format {
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
     args.format.check(args.file.as_ref())?;
     let source = file::read(args.file.as_deref(), streams)?;
-    let identities = args.identities.load()?;
     let check = if args.ignore_mac { MacCheck::Ignored } else { MacCheck::Enforced };
-    let decrypted = sops::decrypt(&source, &identities, check)
+    let decrypted = (args.identities.decrypt(&source, check)?)
         .map_err(|source| Error::Decrypt { name: name(args.file.as_ref()), source })?;
     if args.ignore_mac {
         warn(streams, "the MAC was not checked: anybody may have changed this file");
@@ -115,14 +114,12 @@ impl Report for Error {
     fn hint(&self) -> Option<String> {
         use sealer_core::sops::{age, mac};
         match self {
-            Self::Decrypt { source: sops::Error::Age(age::Error::NoIdentities { .. }), .. } => Some(
-                "put your identity into `SOPS_AGE_KEY`, or name its file in `SOPS_AGE_KEY_FILE`"
-                    .to_owned(),
-            ),
-            Self::Decrypt { source: sops::Error::Age(age::Error::NoMatch { .. }), .. } => Some(
-                "use the identity of one of these recipients, or have one of them add yours"
-                    .to_owned(),
-            ),
+            Self::Decrypt { source: sops::Error::Age(age::Error::NoIdentities { .. }), .. } => {
+                Some(identities::REMEDY.to_owned())
+            }
+            Self::Decrypt { source: sops::Error::Age(age::Error::NoMatch { .. }), .. } => {
+                Some(format!("have one of these recipients add yours, or {}", identities::REMEDY))
+            }
             Self::Decrypt { source: sops::Error::Mac(mac::Error::Mismatch), .. } => Some(
                 "restore the file from Git; if you know what changed, pass `--ignore-mac`"
                     .to_owned(),

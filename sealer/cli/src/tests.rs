@@ -39,10 +39,16 @@ impl Shown {
 /// Runs one command line; words are separated by blanks.
 #[track_caller]
 fn sealctl(line: &str, input: &str) -> Shown {
-    let words = line.split(' ').filter(|word| !word.is_empty());
-    let matches = hermetic().try_get_matches_from(std::iter::once("sealctl").chain(words));
+    let line: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+    words(&line, input)
+}
+
+/// Runs one command line of these words.
+#[track_caller]
+fn words(line: &[&str], input: &str) -> Shown {
+    let matches = hermetic().try_get_matches_from([&["sealctl"][..], line].concat());
     let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
-    let args = args.unwrap_or_else(|err| panic!("{line}: {err}"));
+    let args = args.unwrap_or_else(|err| panic!("{line:?}: {err}"));
     let (mut output, mut messages) = (Vec::new(), Vec::new());
     let mut streams = Streams {
         interactive: false,

@@ -17,6 +17,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "sops_tools::sealctl_decrypts_what_sops_encrypts", NEEDS, from_sops),
         trial(bed, "sops_tools::sops_decrypts_what_sealctl_encrypts", NEEDS, to_sops),
         trial(bed, "sops_tools::the_same_values_are_encrypted_by_the_same_rules", NEEDS, rules),
+        trial(bed, "sops_tools::both_ask_a_command_for_identities", NEEDS, asked),
         trial(bed, "sops_tools::both_refuse_what_was_tampered_with", NEEDS, tampered),
         trial(
             bed,
@@ -274,6 +275,24 @@ async fn rules(bed: Bed) -> Outcome {
         assert_eq!(pattern(&ours), pattern(&theirs), "{name}");
         let opened = person.decrypt(Tool::Sops, &ours)?;
         assert_eq!(values(&person, &opened)?, values(&person, text)?, "{name}");
+    }
+    Ok(())
+}
+
+async fn asked(bed: Bed) -> Outcome {
+    let person = Person::new(&bed)?;
+    let file = person.home.join("encrypted.yaml");
+    fs::write(&file, person.encrypt(Tool::Sops, "a: b\n", &[])?)?;
+    let keys = person.home.join("all keys");
+    fs::create_dir(&keys)?;
+    fs::rename(&person.identity, keys.join(&person.recipient))?;
+    let ask = format!("sh -c 'cat \"$0/$SOPS_AGE_RECIPIENT\"' \"{}\"", keys.display());
+    for tool in [Tool::Sops, Tool::Sealctl] {
+        let mut command = person.command(tool)?;
+        command.env_remove("SOPS_AGE_KEY_FILE").env("SOPS_AGE_KEY_CMD", &ask);
+        command.arg("decrypt").arg(&file);
+        let opened = run(command, b"").map_err(|err| format!("{tool:?}: {err}"))?;
+        assert_eq!(String::from_utf8(opened)?, "a: b\n", "{tool:?}");
     }
     Ok(())
 }

@@ -136,11 +136,11 @@ fn failures_explain_themselves() {
     insta::assert_snapshot!(encrypt(&format!("{} --filename-override a.env", to_us()), "a=b"), @"sealctl: error: `env` files are not supported, only `yaml`");
     insta::assert_snapshot!(decrypt("--config-home /nonexistent", &sealed), @r"
     sealctl: error: could not decrypt standard input: there are no age identities; the file is encrypted for US
-    sealctl: hint: put your identity into `SOPS_AGE_KEY`, or name its file in `SOPS_AGE_KEY_FILE`
+    sealctl: hint: put your identity into `SOPS_AGE_KEY`, its file into `SOPS_AGE_KEY_FILE` or `sops/age/keys.txt` of your configuration directory, or a command that prints it into `SOPS_AGE_KEY_CMD`; ssh keys (`SOPS_AGE_SSH_PRIVATE_KEY_FILE`, `SOPS_AGE_SSH_PRIVATE_KEY_CMD`, `~/.ssh/id_ed25519`, `~/.ssh/id_rsa`) are not read: have an `age1…` recipient added, or use sops
     ");
     insta::assert_snapshot!(decrypt(&with_key("sops/other.txt"), &sealed), @r"
     sealctl: error: could not decrypt standard input: none of the age identities (THEM) can open the file; it is encrypted for US
-    sealctl: hint: use the identity of one of these recipients, or have one of them add yours
+    sealctl: hint: have one of these recipients add yours, or put your identity into `SOPS_AGE_KEY`, its file into `SOPS_AGE_KEY_FILE` or `sops/age/keys.txt` of your configuration directory, or a command that prints it into `SOPS_AGE_KEY_CMD`; ssh keys (`SOPS_AGE_SSH_PRIVATE_KEY_FILE`, `SOPS_AGE_SSH_PRIVATE_KEY_CMD`, `~/.ssh/id_ed25519`, `~/.ssh/id_rsa`) are not read: have an `age1…` recipient added, or use sops
     ");
     insta::assert_snapshot!(decrypt(&with_key("sops/key.txt"), &sealed.replace(": d", ": e")), @r"
     sealctl: error: could not decrypt standard input: MAC mismatch: values were changed, added, removed or reordered after the file was encrypted
@@ -151,6 +151,37 @@ fn failures_explain_themselves() {
     sealctl: error: could not decrypt standard input: sops metadata not found
     sealctl: hint: is the file encrypted? `sealctl encrypt` adds the `sops` block
     ");
+}
+
+#[test]
+fn a_command_is_asked_for_what_is_missing() {
+    let folder = folder();
+    let sealed = sealctl(&format!("encrypt {}", to_us()), "a: b\n").product();
+    let file = write(&folder, "a.yaml", &sealed);
+    let keys = folder.path().join("the keys");
+    fs::create_dir(&keys).unwrap();
+    fs::copy(fixture("sops/key.txt"), keys.join(public("sops/key.txt"))).unwrap();
+    let asker =
+        write(&folder, "ask", "#!/bin/sh\necho \"$1\" >> asked\ncat \"$1/$SOPS_AGE_RECIPIENT\"\n");
+    fs::set_permissions(&asker, fs::Permissions::from_mode(0o700)).unwrap();
+    let ask = format!("sh -c 'cd {}; ./ask \"the keys\"'", folder.path().display());
+
+    let decrypt = |command: &str, more: &[&str]| {
+        let line = ["decrypt", "--config-home", "/nonexistent", "--age-key-cmd", command];
+        let file = file.display().to_string();
+        words(&[&line[..], more, &[&file]].concat(), "")
+    };
+    assert_eq!(decrypt(&ask, &[]).product(), "a: b\n");
+    let asked = || fs::read_to_string(folder.path().join("asked")).unwrap();
+    assert_eq!(asked(), "the keys\n");
+    // Who has the key asks nobody.
+    assert_eq!(decrypt(&ask, &["--age-key-file", &fixture("sops/key.txt")]).product(), "a: b\n");
+    assert_eq!(asked(), "the keys\n");
+    insta::assert_snapshot!(decrypt("false", &[]).failure(), @"sealctl: error: `false` of `SOPS_AGE_KEY_CMD` gave no identity for any recipient: exit status: 1");
+    insta::assert_snapshot!(decrypt("echo 'AGE", &[]).failure(), @"sealctl: error: `SOPS_AGE_KEY_CMD` is no command: it is empty, or a quote is not closed");
+    insta::assert_snapshot!(decrypt("/no/such/program", &[]).failure(), @"sealctl: error: could not run `/no/such/program` of `SOPS_AGE_KEY_CMD`: No such file or directory (os error 2)");
+    let private = "echo -----BEGIN OPENSSH PRIVATE KEY-----";
+    insta::assert_snapshot!(decrypt(private, &[]).failure(), @"sealctl: error: could not use the age identities that `SOPS_AGE_KEY_CMD` printed: line 1 of the age identities is not an identity; SSH keys are not supported; use `AGE-SECRET-KEY-1…`");
 }
 
 #[test]

@@ -149,6 +149,10 @@ impl Identities {
                     "post-quantum identities are not supported; use `AGE-SECRET-KEY-1…`"
                 } else if line.starts_with("AGE-PLUGIN-") {
                     "plugins are not supported; use `AGE-SECRET-KEY-1…`"
+                } else if line.starts_with("-----BEGIN AGE") || line.starts_with("age-encryption.org/") {
+                    "the identities are protected by a passphrase, which is not asked for; open them with `age -d`"
+                } else if line.starts_with("-----BEGIN") {
+                    "SSH keys are not supported; use `AGE-SECRET-KEY-1…`"
                 } else {
                     X25519_ONLY
                 })
