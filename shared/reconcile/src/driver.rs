@@ -150,7 +150,10 @@ impl<R: Reconciler> Driver<R> {
         verbs.apply(object, &valid, plan).await.map_err(Stop::Verb)
     }
 
-    /// Writes the status if it differs, publishes what is new, and says when to come back.
+    /// Publishes what is new, writes the status if it differs, and says when to come back.
+    ///
+    /// The event goes first: a process that ends in between tells it again after its restart, for
+    /// the status still differs. The other way round it would never be told.
     async fn tell(
         &self,
         object: &R::Object,
@@ -159,21 +162,22 @@ impl<R: Reconciler> Driver<R> {
     ) -> (Action, Option<Failure>) {
         let reference = ObjectRef::from_obj(object);
         let api = R::Object::api(self.core.client.clone(), object.namespace().as_deref());
-        let written = match status::write(&api, object, &report.status).await {
-            Ok(written) => written,
-            Err(error) if is_gone(&error) => return (Action::await_change(), failure),
-            Err(error) => {
-                warn!(%error, "could not write the status");
-                let unwritten = unwritten(&error);
-                return (self.retry(&reference, &unwritten, None), Some(unwritten));
+        let change = status::change(object, &report.status);
+        self.publish(object, &report.events, failure.as_ref().filter(|_| change.is_some())).await;
+        if let Some(change) = change {
+            match status::write(&api, object, change).await {
+                Ok(written) => {
+                    self.core.metrics.status_written(R::NAME);
+                    self.memory.wrote(written);
+                }
+                Err(error) if is_gone(&error) => return (Action::await_change(), failure),
+                Err(error) => {
+                    warn!(%error, "could not write the status");
+                    let unwritten = unwritten(&error);
+                    return (self.retry(&reference, &unwritten, None), Some(unwritten));
+                }
             }
-        };
-        let changed = written.is_some();
-        if let Some(written) = written {
-            self.core.metrics.status_written(R::NAME);
-            self.memory.wrote(written);
         }
-        self.publish(object, &report.events, failure.as_ref().filter(|_| changed)).await;
         match failure {
             None => {
                 self.memory.succeeded(&reference);

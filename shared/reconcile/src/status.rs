@@ -31,17 +31,17 @@ pub fn difference(old: &Value, new: &Value) -> Option<Value> {
     }
 }
 
-/// Makes the status of `object` equal to `status`; answers the object as it is now, or nothing when
-/// there was nothing to write.
+/// What has to be written so that the status of `object` is `status`, if anything.
+pub(crate) fn change(object: &impl Object, status: &Value) -> Option<Value> {
+    if status.is_null() { None } else { difference(&current(object), status) }
+}
+
+/// Writes a [`change`]; answers the object as it is now.
 pub(crate) async fn write<K: Object>(
     api: &Api<K>,
     object: &K,
-    status: &Value,
-) -> Result<Option<K>, kube::Error> {
-    if status.is_null() {
-        return Ok(None);
-    }
-    let Some(change) = difference(&current(object), status) else { return Ok(None) };
+    change: Value,
+) -> Result<K, kube::Error> {
     // The uid keeps a status from landing on another object of the same name.
     let patch = json!({
         "apiVersion": K::api_version(&()),
@@ -49,9 +49,7 @@ pub(crate) async fn write<K: Object>(
         "metadata": { "uid": object.meta().uid },
         "status": change,
     });
-    api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .map(Some)
+    api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
 }
 
 fn current(object: &impl Object) -> Value {

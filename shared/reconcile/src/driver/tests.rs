@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    future,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -9,14 +10,16 @@ use std::{
     time::Duration,
 };
 
+use axum::http::Request;
 use futures::channel::mpsc;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::events::v1::Event as ApiEvent, apimachinery::pkg::apis::meta::v1::Condition,
 };
 use kube::{
-    Api, CustomResource, CustomResourceExt, Resource, ResourceExt,
+    Api, Client, CustomResource, CustomResourceExt, Resource, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    client::Body,
     runtime::reflector::ObjectRef,
 };
 use schemars::JsonSchema;
@@ -176,25 +179,22 @@ impl Bench {
     }
 
     fn run(&self) -> Run {
-        let client = self.server.client();
-        let core = Core {
-            events: Events::new(client.clone(), "test", "test-0", Clock::system()),
-            client,
-            scope: Scope::default(),
-            metrics: Metrics::default(),
-            clock: Clock::system(),
-            concurrency: 4,
-        };
-        let mut tasks = Tasks::default();
-        let objects: Watched<Widget> = core.watch(&mut tasks);
-        let widgets = Arc::new(Widgets::default());
-        let (wake, wakes) = mpsc::unbounded();
-        tasks.add("widgets", drive(core.clone(), widgets.clone(), objects, wakes));
-        let mut running = JoinSet::new();
-        for (_, task) in tasks {
-            running.spawn(task);
-        }
-        Run { widgets, core, wake, _tasks: running }
+        Run::on(self.server.client())
+    }
+
+    /// A client whose status writes never end.
+    fn stuck(&self) -> Client {
+        let inner = self.server.client();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let inner = inner.clone();
+            async move {
+                if request.uri().path().ends_with("/status") {
+                    future::pending::<()>().await;
+                }
+                inner.send(request).await
+            }
+        });
+        Client::new(service, "default")
     }
 
     async fn create(&self, name: &str, act: &str) {
@@ -222,6 +222,27 @@ impl Bench {
 }
 
 impl Run {
+    fn on(client: Client) -> Self {
+        let core = Core {
+            events: Events::new(client.clone(), "test", "test-0", Clock::system()),
+            client,
+            scope: Scope::default(),
+            metrics: Metrics::default(),
+            clock: Clock::system(),
+            concurrency: 4,
+        };
+        let mut tasks = Tasks::default();
+        let objects: Watched<Widget> = core.watch(&mut tasks);
+        let widgets = Arc::new(Widgets::default());
+        let (wake, wakes) = mpsc::unbounded();
+        tasks.add("widgets", drive(core.clone(), widgets.clone(), objects, wakes));
+        let mut running = JoinSet::new();
+        for (_, task) in tasks {
+            running.spawn(task);
+        }
+        Self { widgets, core, wake, _tasks: running }
+    }
+
     fn writes(&self) -> f64 {
         let page = self.core.metrics.render();
         let line = page.lines().find(|line| line.starts_with("signet_status_writes_total{"));
@@ -307,6 +328,19 @@ async fn a_transient_failure_is_tried_again_and_told_once() {
     assert_eq!(bench.ready("one").await, Some(broken()));
     assert_eq!(bench.events().await, ["Broken"]);
     assert!(run.writes() < 1.5, "{} status writes", run.writes());
+}
+
+#[tokio::test]
+async fn a_failure_is_told_even_if_the_process_ends_before_its_status_is_written() {
+    let bench = Bench::open();
+    let dying = Run::on(bench.stuck());
+    bench.create("one", "stalled").await;
+    until!("told", bench.events().await == ["Broken"]);
+    drop(dying);
+    assert_eq!(bench.ready("one").await, None);
+    let _next = bench.run();
+    until!("written", bench.ready("one").await == Some(broken()));
+    assert_eq!(bench.events().await, ["Broken", "Broken"]);
 }
 
 #[tokio::test]
