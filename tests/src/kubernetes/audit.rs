@@ -61,7 +61,8 @@ fn read(event: &Value) -> Option<Asked> {
     if (stage == "ResponseStarted") != (verb == "watch") {
         return None;
     }
-    let target = &event["objectRef"];
+    // What is about no object, such as discovery, has none.
+    let target = event.get("objectRef")?;
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (plural, sub) = (word(&target["resource"]), word(&target["subresource"]));
     let tokens = &event["user"]["extra"]["authentication.kubernetes.io/credential-id"];

@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tests::kubernetes::Kubernetes;
+use tests::kubernetes::{Asked, Kubernetes};
 use tests::trial::trial;
 use tests::{Bed, Daemon, Need, Outcome, eventually};
 
@@ -49,6 +49,19 @@ impl<'b> World<'b> {
         kubernetes.apply(&namespace, &render(bed, "sealer", &namespace, &values)?).await?;
         let kubeconfig = kubernetes.token_for(&namespace, "robot").await?;
         Ok(World { bed, kubernetes, namespace, kubeconfig })
+    }
+
+    /// Fails when the daemon asked for more, after its first `before` requests, than what it watches,
+    /// its lease, and the sealing keys.
+    pub(crate) fn only_watched_since(&self, before: usize) -> Outcome {
+        let asked = self.kubernetes.asked(&self.namespace, "robot")?.split_off(before);
+        let watched = |asked: &Asked| matches!(asked.verb.as_str(), "list" | "watch");
+        let key =
+            |asked: &Asked| asked.verb == "get" && asked.name.starts_with("sealed-secrets-key");
+        let usual = |asked: &&Asked| asked.resource == "leases" || watched(asked) || key(asked);
+        let odd: Vec<_> = asked.iter().filter(|asked| !usual(asked)).collect();
+        assert!(odd.is_empty(), "{odd:?}");
+        Ok(())
     }
 
     /// Starts a daemon that looks after the namespace.
@@ -240,17 +253,7 @@ async fn restart(bed: Bed) -> Outcome {
     })
     .await?;
     assert!(daemon.metric("signet_values_unsealed_total").await? < 1.0);
-    let asked = world.kubernetes.asked(&world.namespace, "robot")?.split_off(before);
-    let key = |name: &str| name.starts_with("sealed-secrets-key");
-    let odd: Vec<_> = asked
-        .iter()
-        .filter(|asked| {
-            asked.resource != "leases" && !matches!(asked.verb.as_str(), "list" | "watch")
-        })
-        .filter(|asked| !(asked.verb == "get" && key(&asked.name)))
-        .collect();
-    assert!(odd.is_empty(), "{odd:?}");
-    Ok(())
+    world.only_watched_since(before)
 }
 
 async fn drift(bed: Bed) -> Outcome {

@@ -253,7 +253,8 @@ async fn elsewhere(bed: Bed) -> Outcome {
     Ok(())
 }
 
-const WRITER: &str = "
+/// What lets the ServiceAccount `writer` of the namespace ACCOUNTS write Secrets.
+pub(crate) const WRITER: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: writer}

@@ -13,6 +13,7 @@ use tests::{Bed, Daemon, Need, Outcome, eventually};
 
 use crate::charts::render;
 use crate::seal_stage::{SOON, Stage};
+use crate::sops::WRITER;
 
 const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm, Need::GitHttp, Need::Sops, Need::Age];
 const SYNC: (&str, &str) = ("GitSecretSync", "sync");
@@ -371,19 +372,6 @@ async fn referred(bed: Bed) -> Outcome {
     assert!(!wrote, "{asked:?}");
     Ok(())
 }
-
-const WRITER: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: writer}
-rules: [{apiGroups: [''], resources: [secrets], verbs: [get, create, update, delete]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: writer}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: writer}
-subjects: [{kind: ServiceAccount, name: writer, namespace: ACCOUNTS}]
-";
 
 async fn missing(bed: Bed) -> Outcome {
     let scene = Scene::open(&bed, &[("db", "one")], &[]).await?;

@@ -164,17 +164,7 @@ async fn restart(bed: Bed) -> Outcome {
     })
     .await?;
     assert!(reads(&daemon).await < 1.0);
-    let asked = world.kubernetes.asked(&world.namespace, "robot")?.split_off(before);
-    let key = |name: &str| name.starts_with("sealed-secrets-key");
-    let odd: Vec<_> = asked
-        .iter()
-        .filter(|asked| {
-            asked.resource != "leases" && !matches!(asked.verb.as_str(), "list" | "watch")
-        })
-        .filter(|asked| !(asked.verb == "get" && key(&asked.name)))
-        .collect();
-    assert!(odd.is_empty(), "{odd:?}");
-    Ok(())
+    world.only_watched_since(before)
 }
 
 async fn denied(bed: Bed) -> Outcome {
