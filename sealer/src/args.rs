@@ -163,6 +163,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_help_says_what_the_flags_do() {
+        // Without the environment of the person who runs the tests.
+        let mut command = Args::command().mut_args(|arg| arg.hide_env_values(true));
+        insta::assert_snapshot!(command.render_long_help());
+    }
+
+    #[test]
     fn the_flags_agree_with_each_other() {
         Args::command().debug_assert();
     }

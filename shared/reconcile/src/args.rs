@@ -1,7 +1,7 @@
 //! The flags that both daemons share. Each has an environment variable.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -39,14 +39,9 @@ pub struct Args {
     pub concurrent: u16,
 
     /// Where health, metrics and the daemon's own HTTP endpoints are served; port 0 picks one
-    #[arg(
-        long,
-        env = "SIGNET_HTTP_ADDR",
-        value_name = "ADDRESS",
-        default_value = "0.0.0.0:8080",
-        alias = "metrics-addr"
-    )]
-    pub http_addr: SocketAddr,
+    /// [default: 0.0.0.0:8080, and with --local a free port of 127.0.0.1]
+    #[arg(long, env = "SIGNET_HTTP_ADDR", value_name = "ADDRESS", alias = "metrics-addr")]
+    pub http_addr: Option<SocketAddr>,
 
     /// Writes the address that is served into this file
     #[arg(long, env = "SIGNET_HTTP_ADDR_FILE", value_name = "FILE")]
@@ -95,6 +90,17 @@ pub struct Args {
 }
 
 impl Args {
+    /// Where HTTP is served. On somebody's own machine nobody else is let in, and two daemons do not
+    /// want the same port.
+    pub fn http_addr(&self) -> SocketAddr {
+        let (host, port) = if self.local.is_some() {
+            (Ipv4Addr::LOCALHOST, 0)
+        } else {
+            (Ipv4Addr::UNSPECIFIED, 8080)
+        };
+        self.http_addr.unwrap_or((host, port).into())
+    }
+
     /// Where `--local` keeps its state: what the flag says, or a place of the user's that belongs to
     /// `directory`. `None` when nothing says where the user keeps state.
     pub fn state_of(&self, directory: &Path) -> Option<PathBuf> {

@@ -216,7 +216,7 @@ impl Process {
         }
         let mut running = JoinSet::new();
         let readiness = Readiness::default();
-        let address = self.args.http_addr;
+        let address = self.args.http_addr();
         let listener = http::bind(address, self.args.http_addr_file.as_deref())
             .await
             .map_err(|source| Error::Bind { address, source })?;
