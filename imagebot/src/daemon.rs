@@ -93,6 +93,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
         azure: args.azure.clone(),
     };
     let mut process = Process::start("imagebot", args.common, local_kinds).await?;
+    let receivers = settings.receivers;
+    process.expect(imagebot_api::FIELDS, |kind| receivers || kind != "RegistryReceiver");
     let (mut always, mut leading) = <_>::default();
     let routes = assemble(&process.core(), &settings, &mut always, &mut leading)?;
     process.serve(routes);

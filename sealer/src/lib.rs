@@ -81,6 +81,11 @@ impl Error {
 /// Runs the daemon until a signal, or until it can no longer do its work.
 pub async fn run(args: Args) -> Result<(), Error> {
     let mut process = Process::start("sealer", args.common.clone(), local::kinds).await?;
+    process.expect(sealer_api::FIELDS, |kind| match kind {
+        "SealedSecret" => args.runs(Controller::SealedSecret),
+        "GitSecretSync" => args.runs(Controller::GitSecretSync),
+        _ => args.runs(Controller::ExternalSecret),
+    });
     let identities = local::identities(args.age_key_file.as_deref())?;
     process.decrypt_with(move |_, text| local::decrypt(&identities, text));
     let config = process.config().cloned();

@@ -29,6 +29,10 @@ pub use source_api::{Duration, GitRepository, GitRepositorySpec, duration};
 /// The versions under which the `image.toolkit.fluxcd.io` kinds are served; the first is stored.
 pub const IMAGE_VERSIONS: [&str; 3] = ["v1", "v1beta2", "v1beta1"];
 
+/// Every field of every version, for daemons to compare with what a cluster has; made by `make
+/// generate`.
+pub const FIELDS: &str = include_str!("fields.txt");
+
 /// The definitions that imagebot owns, as the chart installs them.
 pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![

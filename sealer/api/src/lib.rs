@@ -26,6 +26,10 @@ pub use self::secret_store::SecretStore;
 pub use self::violation::Violation;
 pub use source_api::{GitRepository, duration};
 
+/// Every field of every version, for daemons to compare with what a cluster has; made by `make
+/// generate`.
+pub const FIELDS: &str = include_str!("fields.txt");
+
 /// The definitions of every kind that sealer serves, as they are installed.
 ///
 /// External Secrets kinds are served as `v1` and `v1beta1` with one schema; `v1` is stored.

@@ -25,6 +25,7 @@ pub mod error;
 pub mod event;
 mod finalizer;
 pub mod http;
+pub mod installed;
 pub mod lease;
 pub mod metrics;
 pub mod phase;

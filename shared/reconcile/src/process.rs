@@ -26,6 +26,7 @@ use crate::{
     core::{Core, Scope, Task, Tasks},
     event::Events,
     http::{self, Readiness},
+    installed,
     lease::{Candidacy, Elector},
     metrics::Metrics,
     telemetry,
@@ -175,6 +176,17 @@ impl Process {
             router,
             local,
             decrypt,
+        }
+    }
+
+    /// Compares those kinds of the cluster that are `wanted` with `fields` (see [`installed`]), and
+    /// says once what they lack; a directory has those that it was started with.
+    pub fn expect(&mut self, fields: &'static str, wanted: impl Fn(&str) -> bool) {
+        if self.local.is_none() {
+            let (client, metrics) = (self.core.client.clone(), self.core.metrics.clone());
+            let mut expected = installed::expected(fields);
+            expected.retain(|expected| wanted(expected.kind));
+            self.always.add("installed-kinds", installed::tell(client, metrics, expected));
         }
     }
 

@@ -51,6 +51,8 @@ async fn keep_stock(bed: Bed) -> Outcome {
         let crds = |text: &str| text.matches("kind: CustomResourceDefinition").count();
         assert!(crds(&all) > crds(&ours) && crds(&ours) == 1, "{chart}");
         assert_eq!(all.matches("helm.sh/resource-policy: keep").count(), crds(&all), "{chart}");
+        let with_sources = render(&bed, chart, "a", &["gitRepositoryCrd=true"])?;
+        assert_eq!(crds(&with_sources), crds(&all) + 1, "{chart}");
     }
     Ok(())
 }

@@ -249,7 +249,7 @@ impl Classify for Error {
     fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::NoKind { .. } => {
-                "install the definition of GitRepository, which comes with Flux's source-controller"
+                "install the definition of GitRepository, which comes with Flux or with the chart (`gitRepositoryCrd: true`)"
             }
             Self::NoSource { .. } => "create it, or correct `spec.sourceRef`",
             Self::NoBranch => "set `spec.git.checkout.ref.branch` or `spec.git.push.branch`",
