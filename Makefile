@@ -60,7 +60,7 @@ bench: bed ## Measures the daemons on real servers and prints a table
 	cargo run --locked --release -p tests --bin bench -- $(ROWS)
 
 .PHONY: generate
-generate: ## Writes what is made from the source: the CRDs of the charts
+generate: ## Writes what is made from the source: CRDs of the charts, tables of docs/reference
 	cargo run --locked --quiet -p tests --bin crds
 
 .PHONY: fuzz

@@ -146,6 +146,11 @@ impl Kubernetes {
         apply::apply(&self.client, namespace, yaml).await
     }
 
+    /// Asks whether every document of a YAML text would be accepted; nothing is kept of it.
+    pub async fn would_accept(&self, namespace: &str, yaml: &str) -> Outcome {
+        apply::dry_run(&self.client, namespace, yaml).await
+    }
+
     /// What a ServiceAccount has asked so far, oldest first.
     pub fn asked(&self, namespace: &str, account: &str) -> Outcome<Vec<Asked>> {
         audit::asked(&self.folder.join("audit.log"), namespace, account)

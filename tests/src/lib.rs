@@ -26,6 +26,7 @@ pub mod kubernetes;
 pub mod openbao;
 pub mod port;
 pub mod process;
+pub mod reference;
 pub mod registry;
 pub mod trial;
 pub mod wait;

@@ -155,8 +155,16 @@ fn the_architecture_page_names_every_crate() {
 }
 
 #[test]
-fn the_charts_have_the_current_crds() {
+fn what_is_made_from_the_types_is_current() {
     for (path, text) in tests::crds::files().expect("the types have schemas") {
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == text, "{} is stale: run `make generate`", relative(&path));
+    }
+}
+
+#[test]
+fn the_reference_has_a_page_for_every_kind_with_its_current_fields() {
+    for (path, text) in tests::reference::files().expect("every kind has a page") {
         let found = fs::read_to_string(&path).unwrap_or_default();
         assert!(found == text, "{} is stale: run `make generate`", relative(&path));
     }

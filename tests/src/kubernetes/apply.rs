@@ -32,6 +32,16 @@ pub(super) async fn apply(client: &Client, namespace: &str, yaml: &str) -> Outco
     Ok(())
 }
 
+/// Has the server judge every document, and keep none.
+pub(super) async fn dry_run(client: &Client, namespace: &str, yaml: &str) -> Outcome {
+    for text in documents(yaml) {
+        let object: Value = serde_saphyr::from_str(&text)?;
+        let path = path(client, &object, namespace).await?;
+        patch(client, &format!("{path}?dryRun=All"), &text).await??;
+    }
+    Ok(())
+}
+
 /// Splits at the lines `---`, which is all that manifests use.
 fn documents(yaml: &str) -> Vec<String> {
     let mut documents = vec![String::new()];
@@ -68,10 +78,11 @@ async fn path(client: &Client, object: &Value, namespace: &str) -> Outcome<Strin
 
 /// An outer error may pass with time; an inner one is the server's last word.
 async fn patch(client: &Client, path: &str, text: &str) -> Outcome<Outcome> {
-    let request =
-        Request::patch(format!("{path}?fieldManager=test-bed&force=true&fieldValidation=Strict"))
-            .header("Content-Type", "application/apply-patch+yaml")
-            .body(text.as_bytes().to_vec())?;
+    let first = if path.contains('?') { '&' } else { '?' };
+    let query = "fieldManager=test-bed&force=true&fieldValidation=Strict";
+    let request = Request::patch(format!("{path}{first}{query}"))
+        .header("Content-Type", "application/apply-patch+yaml")
+        .body(text.as_bytes().to_vec())?;
     let answer: Result<Value, kube::Error> = client.request(request).await;
     match answer {
         Ok(_) => Ok(Ok(())),

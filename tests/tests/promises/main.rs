@@ -42,6 +42,7 @@ mod image_stage;
 mod image_stock;
 mod image_verify;
 mod leader;
+mod reference;
 mod seal;
 mod seal_faults;
 mod seal_interop;
@@ -50,8 +51,10 @@ mod seal_ownership;
 mod seal_quiet;
 mod seal_stage;
 mod sops;
+mod sops_local;
 mod sops_sync;
 mod sops_tools;
+mod stock;
 mod store;
 mod store_faults;
 mod store_tls;
@@ -87,6 +90,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_verify::trials,
         image_ssh::trials,
         leader::trials,
+        reference::trials,
         seal::trials,
         seal_faults::trials,
         seal_interop::trials,
@@ -94,8 +98,10 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         seal_ownership::trials,
         seal_quiet::trials,
         sops::trials,
+        sops_local::trials,
         sops_sync::trials,
         sops_tools::trials,
+        stock::trials,
         store::trials,
         store_faults::trials,
         store_tls::trials,
