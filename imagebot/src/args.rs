@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn the_help_says_what_the_flags_do() {
         // Without the environment of the person who runs the tests.
-        let mut command = Args::command().mut_args(|arg| arg.hide_env_values(true));
+        let mut command = Typed::command().mut_args(|arg| arg.hide_env_values(true));
         insta::assert_snapshot!(command.render_long_help());
     }
 

@@ -33,6 +33,11 @@ impl Accounts {
         Self { client, config }
     }
 
+    /// Whether there is anybody to act as.
+    pub fn exist(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// A client that is the ServiceAccount `namespace/name` and nobody else.
     pub async fn client(&self, namespace: &str, name: &str) -> Result<Client, request::Error> {
         let Some(config) = &self.config else {

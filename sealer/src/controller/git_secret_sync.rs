@@ -167,7 +167,7 @@ impl Reconciler for Syncer {
         if !broken.is_empty() {
             return Err(Error::Invalid(broken));
         }
-        if self.git.local && spec.service_account_name.is_some() {
+        if !self.git.accounts.exist() && spec.service_account_name.is_some() {
             return Err(Error::NoAccounts);
         }
         let globs = |texts: &[String]| texts.iter().map(|text| Glob::new(text)).collect::<Vec<_>>();
