@@ -49,13 +49,7 @@ pub struct Args {
     tags: Option<PathBuf>,
 
     /// The cluster [default: `$KUBECONFIG`, or `~/.kube/config`]
-    #[arg(
-        id = "cluster",
-        long = "kubeconfig",
-        env = "KUBECONFIG",
-        value_name = "FILE",
-        hide_env = true
-    )]
+    #[arg(id = "cluster", long = "kubeconfig", value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
     /// The context of the kubeconfig
@@ -172,6 +166,7 @@ impl Args {
         let failed = |error| Error::Kubeconfig(Box::new(error));
         let kubeconfig = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
+            // It knows that `$KUBECONFIG` may name several files.
             None => Kubeconfig::read(),
         };
         let options = KubeConfigOptions { context: self.context.clone(), ..<_>::default() };

@@ -127,9 +127,14 @@ async fn marked_bytes(bed: Bed) -> Outcome {
     let robot = "Robot <robot@bed.example>";
     let parent = first.unwrap_or_default();
     assert_eq!(log.trim_end(), format!("{robot} {robot}\n{parent}\nUpdate image to {image}:1.1.0"));
-    let status = stage.succeeded("ImageUpdateAutomation", "web").await?["status"].clone();
     let head = repository.head("main").unwrap_or_default();
-    assert_eq!(status["lastPushCommit"], head);
+    // The branch has the commit before the status tells of it.
+    let status = eventually(SOON, "the status tells of the commit", async || {
+        let status = stage.succeeded("ImageUpdateAutomation", "web").await?["status"].clone();
+        let told = &status["lastPushCommit"];
+        if *told == head { Ok(status) } else { Err(format!("it tells of {told}").into()) }
+    })
+    .await?;
     assert_eq!(status["observedSourceRevision"], format!("main@sha1:{head}"));
     assert_eq!(status["observedPolicies"]["web"]["tag"], "1.1.0");
     stage.is_silent_about(&[&imagebot], &[GitHttp::PASSWORD]).await

@@ -9,6 +9,8 @@ use serde_json::Value;
 use tests::trial::trial;
 use tests::{Bed, Need, Outcome, registry};
 
+use crate::image_stage::{App, Stage, image_with};
+
 pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
     #[rustfmt::skip]
     let trials = vec![
@@ -17,11 +19,14 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "image_cli::the_documented_sessions_run", &[], the_documented_sessions_run),
         trial(bed, "image_cli::the_documented_languages_are_set", &[], the_documented_languages_are_set),
         trial(bed, "image_cli::twenty_thousand_files_take_a_moment", &[], twenty_thousand_files_take_a_moment),
-        trial(bed, "image_cli::a_registry_says_what_is_selected", &[Need::Registry], a_registry_says_what_is_selected),
+        trial(bed, "image_cli::a_registry_says_what_is_selected", &[Need::OwnRegistry], a_registry_says_what_is_selected),
+        trial(bed, "image_cli::a_cluster_says_what_a_policy_selects_and_why", CLUSTER, a_cluster_says_what_a_policy_selects),
         trial(bed, "image_cli::kubectl_and_flux_find_a_plugin", &[], kubectl_and_flux_find_a_plugin),
     ];
     trials
 }
+
+const CLUSTER: &[Need] = &[Need::Kubernetes, Need::Helm, Need::Registry];
 
 const MARKDOWN: &str = include_str!("../../../docs/reference/markers.md");
 const CLI: &str = include_str!("../../../docs/reference/imagebot-cli.md");
@@ -249,6 +254,31 @@ async fn a_registry_says_what_is_selected(bed: Bed) -> Outcome {
 
 fn imagebot_json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| Value::String(text(&output.stderr)))
+}
+
+async fn a_cluster_says_what_a_policy_selects(bed: Bed) -> Outcome {
+    let stage = Stage::open(&bed).await?;
+    let (image, _) = image_with(&bed, &["1.0.0", "1.1.0"]).await?;
+    let app = App::new(&image, "https://git.bed.example/none").yaml();
+    // The image and its policy, without what commits.
+    let (policies, _) = app.rsplit_once("---").unwrap_or((&app, ""));
+    stage.apply(policies).await?;
+    let daemon = stage.imagebot().await?;
+    stage.picked("web", "1.1.0").await?;
+    let policy = format!("{}/web", stage.namespace());
+    let kubeconfig = stage.kubeconfig().display().to_string();
+    let folder = bed.folder("cli")?;
+    let explain =
+        |policy: &str| imagebot(&bed, &folder, &["explain", policy, "--kubeconfig", &kubeconfig]);
+    let told = explain(&policy)?;
+    assert_eq!(told.status.code(), Some(0), "{}", text(&told.stderr));
+    let told = text(&told.stdout);
+    assert!(told.starts_with(&format!("selected: {image}:1.1.0\n")), "{told}");
+    assert!(told.contains("Ready: True (Succeeded): Latest image tag for"), "{told}");
+    let none = explain(&format!("{}/none", stage.namespace()))?;
+    assert_eq!(none.status.code(), Some(2), "{}", text(&none.stderr));
+    daemon.terminate().await?;
+    Ok(())
 }
 
 async fn kubectl_and_flux_find_a_plugin(bed: Bed) -> Outcome {
