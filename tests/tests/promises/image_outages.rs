@@ -250,7 +250,9 @@ async fn dead(bed: Bed) -> Outcome {
         let yaml = App { name: &name, interval: "1s", ..App::new(&image, &url) }.yaml();
         // Without their image they have nothing to scan: it is the Git servers that are tried here.
         let parts = yaml.split("---").enumerate().filter(|(at, _)| !matches!(at, 2 | 3));
-        manifests.push_str(&parts.map(|(_, part)| format!("---{part}")).collect::<String>());
+        for (_, part) in parts {
+            manifests.extend(["---", part]);
+        }
     }
     desk.write("dead.yaml", &manifests)?;
     let failing = r#"imagebot_git_lane_busy{lane="slow"}"#;
