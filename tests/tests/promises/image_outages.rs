@@ -313,7 +313,7 @@ async fn full(bed: Bed) -> Outcome {
     registry.push(&name, "1.2.0").await?;
     eventually(SOON, "the log says that the disk is full", async || {
         let log = imagebot.log();
-        if log.contains("No space left on device") { Ok(()) } else { Err("not yet".into()) }
+        if log.contains("Git cache: no storage space") { Ok(()) } else { Err("not yet".into()) }
     })
     .await?;
     small.resize("128m")?;
