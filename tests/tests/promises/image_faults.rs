@@ -75,7 +75,7 @@ const IMAGES: &[Row] = &[
     row("ImageRepository", "cloud",      "False/ProviderNotSupported", &["`spec.provider: Aws`", "use `generic`"],                                     "image: LIAR/many, interval: 1h, provider: aws"),
     row("ImagePolicy",     "range",      "False/InvalidPolicy",        &["`spec.policy.semver.range`"],                                                "imageRepositoryRef: {name: web}, policy: {semver: {range: '>= soon'}}"),
     row("ImagePolicy",     "pattern",    "False/InvalidPolicy",        &["`spec.filterTags.pattern`"],                                                 "imageRepositoryRef: {name: web}, policy: {alphabetical: {}}, filterTags: {pattern: '(?P<a'}"),
-    row("ImagePolicy",     "nothing",    "False/InvalidPolicy",        &["sets none of `semver`, `alphabetical` and `numerical`; set one"],            "imageRepositoryRef: {name: web}, policy: {}"),
+    row("ImagePolicy",     "nothing",    "False/InvalidPolicy",        &["sets none of `semver`, `alphabetical`, `numerical` and `newest`; set one"],            "imageRepositoryRef: {name: web}, policy: {}"),
     row("ImagePolicy",     "future",     "False/Failure",              &["none of", "is a version in the range", "check `spec.policy`"],               "imageRepositoryRef: {name: web}, policy: {semver: {range: 9.x}}"),
     row("ImagePolicy",     "number",     "False/Failure",              &["invalid numeric value '1.0.0'", "`spec.filterTags`"],                        "imageRepositoryRef: {name: web}, policy: {numerical: {}}"),
     row("ImagePolicy",     "orphan",     "False/DependencyNotReady",   &["'NS/gone' does not exist", "`spec.imageRepositoryRef`"],                     "imageRepositoryRef: {name: gone}, policy: {alphabetical: {}}"),

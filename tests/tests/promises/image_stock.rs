@@ -81,6 +81,19 @@ fn objects(
     Api::namespaced_with(kubernetes.client(), namespace, &kind)
 }
 
+/// What the annotation holds, once it has seen the youngest tag.
+async fn kept(api: &Api<DynamicObject>) -> Outcome<Value> {
+    eventually(SOON, "the annotation says what the status cannot", async || {
+        let object = api.get("web").await?;
+        let annotations = object.metadata.annotations.clone().unwrap_or_default();
+        let kept = annotations.get("signet.dev/status").cloned().unwrap_or_default();
+        let kept: Value = serde_json::from_str(&kept).unwrap_or_default();
+        let seen = kept["firstSeen"]["1.3.0"].is_string();
+        if seen { Ok(kept) } else { Err(format!("{annotations:?}").into()) }
+    })
+    .await
+}
+
 async fn annotated(bed: Bed) -> Outcome {
     let kubernetes = Kubernetes::start(&bed).await?;
     let namespace = kubernetes.namespace("stock").await?;
@@ -131,15 +144,7 @@ async fn annotated(bed: Bed) -> Outcome {
     let now = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}});
     let images = objects(&kubernetes, &namespace, "ImageRepository", "imagerepositories");
     images.patch("web", &PatchParams::default(), &Patch::Merge(now)).await?;
-    let kept = eventually(SOON, "the annotation says what the status cannot", async || {
-        let object = api.get("web").await?;
-        let annotations = object.metadata.annotations.clone().unwrap_or_default();
-        let kept = annotations.get("signet.dev/status").cloned().unwrap_or_default();
-        let kept: Value = serde_json::from_str(&kept).unwrap_or_default();
-        let seen = kept["firstSeen"]["1.3.0"].is_string();
-        if seen { Ok(kept) } else { Err(format!("{annotations:?}").into()) }
-    })
-    .await?;
+    let kept = kept(&api).await?;
     assert!(kept["candidates"].to_string().contains("is younger than `minAge`"), "{kept}");
     drop(imagebot);
     let _imagebot = Daemon::start(&bed, "imagebot", Some(kubernetes.kubeconfig()), &flags).await?;

@@ -1,6 +1,7 @@
 //! An image is picked when it is signed, and then by its digest.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use libtest_mimic::Trial;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -23,6 +24,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "image_verify::what_a_given_key_signed_is_picked_by_its_digest", NEEDS, keyed),
         trial(bed, "image_verify::a_bundle_that_refers_to_an_image_counts", NEEDS, bundled),
         trial(bed, "image_verify::an_identity_counts_when_the_trusted_root_vouches_for_it", NEEDS, keyless),
+        trial(bed, "image_verify::an_envelope_of_notation_counts_by_its_trust_policy", NEEDS, notation),
         trial(bed, "image_verify::what_cannot_verify_says_why", NEEDS, unfit),
     ];
     trials
@@ -236,6 +238,67 @@ async fn keyless(bed: Bed) -> Outcome {
     let object = stage.picked("web", "1.0.0").await?;
     assert_eq!(object["status"]["latestRef"]["digest"], digest);
     Ok(())
+}
+
+/// The two numbers of a signature, 32 bytes each, out of their encoding in DER.
+fn fixed(der: &[u8]) -> Outcome<Vec<u8>> {
+    let mut rest = der.get(2..).ok_or("a signature is a sequence")?;
+    let mut numbers = Vec::new();
+    while let [2, length, more @ ..] = rest {
+        let (number, after) = more.split_at_checked(usize::from(*length)).ok_or("a number")?;
+        let number: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();
+        numbers.extend(vec![0; 32 - number.len()]);
+        numbers.extend(number);
+        rest = after;
+    }
+    Ok(numbers)
+}
+
+async fn notation(bed: Bed) -> Outcome {
+    let stage = Stage::open(&bed).await?;
+    let (image, name) = image_with(&bed, &["1.0.0", "1.1.0"]).await?;
+    let registry = bed.registry().await?;
+    let digest = registry.push(&name, "1.0.0").await?;
+    let (ca_key, key) = (KeyPair::generate()?, KeyPair::generate()?);
+    let mut ca = CertificateParams::default();
+    ca.distinguished_name.push(DnType::CommonName, "authority of the bed");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = ca.self_signed(&ca_key)?;
+    let mut leaf = CertificateParams::default();
+    leaf.distinguished_name.push(DnType::OrganizationName, "acme");
+    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let leaf = leaf.signed_by(&key, &Issuer::new(ca, ca_key))?;
+    let protected = json!({
+        "alg": "ES256", "cty": "application/vnd.cncf.notary.payload.v1+json",
+        "crit": ["io.cncf.notary.signingScheme"], "io.cncf.notary.signingScheme": "notary.x509",
+    });
+    let payload = json!({"targetArtifact": {"mediaType": "", "digest": digest, "size": 1}});
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", encode(&protected), encode(&payload));
+    let envelope = json!({
+        "payload": encode(&payload), "protected": encode(&protected),
+        "header": {"x5c": [STANDARD.encode(leaf.der()), STANDARD.encode(authority.der())]},
+        "signature": URL_SAFE_NO_PAD.encode(fixed(&key.sign(message.as_bytes())?)?),
+    });
+    let layer = ("application/jose+json", envelope.to_string());
+    let kind = "application/vnd.cncf.notary.signature";
+    let artifact = registry.push_layer(&name, "envelope", (layer.0, &layer.1), &json!({})).await?;
+    registry.push_referrers(&name, &digest, &[(&artifact, kind)]).await?;
+    let policy = json!({"version": "1.0", "trustPolicies": [{
+        "name": "ours", "registryScopes": [image], "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:acme"], "trustedIdentities": ["x509.subject: O=acme"],
+    }]});
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trust"},
+        "stringData": {"trustpolicy.json": policy.to_string(), "acme.crt": authority.pem()},
+    });
+    stage.apply(&secret.to_string()).await?;
+    let _imagebot = stage.imagebot().await?;
+    let policy = format!("{RANGE}, verify: {{provider: notation, secretRef: {{name: trust}}}}");
+    stage.apply(&manifests(&image, &policy)).await?;
+    let object = stage.picked("web", "1.0.0").await?;
+    assert_eq!(object["status"]["latestRef"]["digest"], digest);
+    judged(&stage, "1.1.0", "has no signature").await.map(drop)
 }
 
 async fn unfit(bed: Bed) -> Outcome {
