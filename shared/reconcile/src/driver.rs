@@ -10,6 +10,7 @@ use kube::{
         reflector::ObjectRef,
     },
 };
+use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -40,8 +41,10 @@ pub async fn drive<R: Reconciler>(
     objects: Watched<R::Object>,
     wakes: impl Stream<Item = ObjectRef<R::Object>> + Send + 'static,
 ) {
-    let config = controller::Config::default().concurrency(core.concurrency);
-    let driver = Arc::new(Driver { core, reconciler, memory: Memory::default() });
+    let at_once = if R::PATIENT { core.concurrency.max(PATIENT) } else { core.concurrency };
+    let config = controller::Config::default().concurrency(at_once);
+    let writers = Semaphore::new(core.concurrency.into());
+    let driver = Arc::new(Driver { core, reconciler, memory: Memory::default(), writers });
     let changes = driver.clone().changes(&objects);
     let queue = stream::select(changes.boxed(), wakes.boxed())
         .map(|reference| Ok::<_, Infallible>(ReconcileRequest::from(reference)));
@@ -60,10 +63,15 @@ pub async fn drive<R: Reconciler>(
     outcomes.for_each(|_| future::ready(())).await;
 }
 
+/// How many objects of a patient kind are in the verbs at once.
+const PATIENT: u16 = 4096;
+
 struct Driver<R: Reconciler> {
     core: Core,
     reconciler: Arc<R>,
     memory: Memory<R::Object>,
+    /// Who writes statuses and events.
+    writers: Semaphore,
 }
 
 impl<R: Reconciler> Driver<R> {
@@ -161,6 +169,8 @@ impl<R: Reconciler> Driver<R> {
         report: Report,
     ) -> (Action, Option<Failure>) {
         let reference = ObjectRef::from_obj(object);
+        // It is never closed.
+        let _turn = self.writers.acquire().await.ok();
         let api = R::Object::api(self.core.client.clone(), object.namespace().as_deref());
         let change = status::change(object, &report.status);
         self.publish(object, &report.events, failure.as_ref().filter(|_| change.is_some())).await;

@@ -98,6 +98,11 @@ pub trait Reconciler: Send + Sync + 'static {
     /// A finalizer that keeps a deleted object until [`Reconciler::cleanup`] has succeeded.
     const FINALIZER: Option<&'static str> = None;
 
+    /// Whether the verbs mostly wait for others than the API. Then many more objects are in them at
+    /// once than the flag says, so that the slow ones hold up nobody; the flag bounds how many
+    /// statuses are written at once. What the verbs ask of the API they must bound themselves.
+    const PATIENT: bool = false;
+
     /// Whether the author asked to leave the object alone. It is then neither read nor reported.
     fn suspended(&self, _object: &Self::Object) -> bool {
         false
