@@ -1,4 +1,7 @@
-//! The list of an image's tags: which are kept, in which order, and when the list is another one.
+//! The list of an image's tags: which are kept, in which order, when the list is another one, and
+//! whether it may be used at all.
+
+pub mod guard;
 
 use golang::regexp;
 use regex::Regex;
