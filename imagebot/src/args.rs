@@ -9,6 +9,8 @@ use clap::{CommandFactory as _, Parser};
 
 use crate::cli;
 
+use crate::registry::{Environment, Pace};
+
 /// Turns new images into commits and pull requests.
 ///
 /// With flags alone it is a daemon that looks after `ImageRepository`, `ImagePolicy`,
@@ -65,6 +67,11 @@ pub struct Args {
           default_missing_value = "true")]
     pub no_cross_namespace_refs: bool,
 
+    /// How many requests a second one registry gets with one credential, where it does not say itself
+    #[arg(long, env = "SIGNET_REGISTRY_QPS", value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub registry_qps: u16,
+
     /// Serves the webhooks of `RegistryReceiver` objects
     #[arg(long, env = "SIGNET_RECEIVERS", value_name = "BOOL", default_value_t = true,
           action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
@@ -86,6 +93,18 @@ pub struct Args {
 }
 
 impl Args {
+    /// How fast a registry is asked; twice as much at once, after a rest.
+    pub fn pace(&self) -> Pace {
+        let per_second = f64::from(self.registry_qps);
+        Pace { per_second, burst: per_second * 2.0 }
+    }
+
+    /// What the environment says about clouds. There are no flags for it: keys are among it.
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here")]
+    pub fn clouds() -> Environment {
+        Environment::of(|name| std::env::var(name).ok())
+    }
+
     /// Where caches go; `None` when neither the flags nor the environment say.
     pub fn cache_dir(&self) -> Option<PathBuf> {
         if let Some(directory) = &self.cache_dir {

@@ -19,7 +19,7 @@ use crate::{
         registry_receiver::RegistryReceivers, wake,
     },
     hooks::Hooks,
-    registry::Registry,
+    registry::{Environment, Pace, Registry},
     tags::{self, Tags},
 };
 
@@ -44,6 +44,10 @@ pub struct Settings {
     pub local: bool,
     /// The identity that Azure gave to this process.
     pub azure: source::azure::Environment,
+    /// How fast a registry is asked where it does not say.
+    pub pace: Pace,
+    /// What the environment says about clouds.
+    pub clouds: Environment,
 }
 
 /// Why the daemon could not start.
@@ -91,6 +95,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
         annotate_sources: args.annotate_sources,
         local: args.common.local.is_some(),
         azure: args.azure.clone(),
+        pace: args.pace(),
+        clouds: Args::clouds(),
     };
     let mut process = Process::start("imagebot", args.common, local_kinds).await?;
     let receivers = settings.receivers;
@@ -123,7 +129,9 @@ pub fn assemble(
     leading: &mut Tasks,
 ) -> Result<Router, Error> {
     let tags = Arc::new(Tags::open(&settings.cache_dir).map_err(Error::Tags)?);
-    let registry = Registry::new().map_err(Error::Registry)?;
+    let registry = Registry::with(settings.pace, settings.clouds.clone());
+    let registry = registry.map_err(Error::Registry)?;
+    registry.register(&core.metrics);
     let (scanned, scans) = mpsc::unbounded();
 
     let repositories = core.watch::<ImageRepository>(always);

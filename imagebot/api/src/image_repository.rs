@@ -91,9 +91,18 @@ pub struct ImageRepositorySpec {
     #[serde(default)]
     pub provider: Provider,
 
-    /// Allows plain HTTP, and certificates that do not verify. Defaults to false.
+    /// Allows plain HTTP where the registry has no TLS. Certificates are verified all the same.
+    /// Defaults to false.
     #[serde(default)]
     pub insecure: bool,
+
+    /// Share of the known tags that may be gone from one scan to the next, such as `50%`. A list
+    /// that lost more, or that lost all, is not used until someone accepts it: see the condition
+    /// `Ready`. `100%` accepts everything. Fewer than ten tags may always go, unless they were all.
+    /// Defaults to the annotation `signet.dev/tag-loss-limit`, and without it to `50%`. Signet's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"))]
+    pub tag_loss_limit: Option<String>,
 }
 
 /// How to log in to a registry.
@@ -148,6 +157,10 @@ pub struct ImageRepositoryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_scan_result: Option<ScanResult>,
 
+    /// The last scan, if its list is not used because too many tags were gone. Signet's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld_scan_result: Option<WithheldScan>,
+
     /// The `exclusionList` with which the last scan was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observed_exclusion_list: Vec<String>,
@@ -176,6 +189,21 @@ pub struct ScanResult {
     /// The ten last tags in byte order, for a first look.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latest_tags: Vec<String>,
+}
+
+/// A scan whose list is not used.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct WithheldScan {
+    /// How many tags the registry listed, after exclusion.
+    pub tag_count: i64,
+
+    /// How many of the tags of `lastScanResult` were not among them.
+    pub missing_count: i64,
+
+    /// The value of the annotation `signet.dev/accept-tag-loss` with which the list is used after
+    /// all. It names the list that is given up, so it works once.
+    pub accept: String,
 }
 
 /// What `exclusionList` is when nobody writes it: the tags under which signatures are stored.

@@ -1,6 +1,6 @@
 //! How an ImageRepository says to log in to its registry, from the Secrets that it names.
 
-use imagebot_api::ImageRepository;
+use imagebot_api::{ImageRepository, image_repository::Provider};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::ResourceExt as _;
 use reconcile::{
@@ -9,7 +9,7 @@ use reconcile::{
     secret::{self, Secret},
 };
 
-use crate::registry::{self, Access, Keychain, Proxy};
+use crate::registry::{self, Access, Cloud, Keychain, Proxy};
 
 /// Where Kubernetes keeps Docker's configuration: the key of today, and the one before it.
 const KEYS: [&str; 2] = [".dockerconfigjson", ".dockercfg"];
@@ -87,30 +87,52 @@ impl Error {
 pub async fn of(core: &Core, object: &ImageRepository) -> Result<Access, Error> {
     let spec = &object.spec;
     let namespace = object.namespace().unwrap_or_default();
-    let mut keychain = Keychain::default();
-    if let Some(reference) = &spec.secret_ref {
-        let field = "spec.secretRef";
-        keychain =
-            self::keychain(&Secret::read(core, field, &namespace, &reference.name).await?, field)?;
-    }
-    if let Some(account) = &spec.service_account_name {
-        for name in pull_secrets(core, &namespace, account).await? {
-            let field = "spec.serviceAccountName";
-            let secret = Secret::read(core, field, &namespace, &name).await?;
-            keychain = keychain.or(self::keychain(&secret, field)?);
-        }
-    }
-    let mut access = Access::default().insecure(spec.insecure).keychain(keychain);
+    let read = async |field, name: &str| Secret::read(core, field, &namespace, name).await;
+    let mut access = Access::default().insecure(spec.insecure);
+    access = match cloud(spec.provider) {
+        // As upstream has it, the cloud's login is the only one then.
+        Some(cloud) => access.cloud(cloud),
+        None => access.keychain(keychains(core, object, &namespace).await?),
+    };
     if let Some(reference) = &spec.cert_secret_ref {
-        let secret = Secret::read(core, "spec.certSecretRef", &namespace, &reference.name).await?;
-        access = certificates(access, &secret)?;
+        access = certificates(access, &read("spec.certSecretRef", &reference.name).await?)?;
     }
     if let Some(reference) = &spec.proxy_secret_ref {
         let field = "spec.proxySecretRef";
-        let secret = Secret::read(core, field, &namespace, &reference.name).await?;
-        access = access.through(proxy(&secret, field)?);
+        access = access.through(proxy(&read(field, &reference.name).await?, field)?);
     }
     Ok(access)
+}
+
+fn cloud(provider: Provider) -> Option<Cloud> {
+    match provider {
+        Provider::Generic => None,
+        Provider::Aws => Some(Cloud::Aws),
+        Provider::Azure => Some(Cloud::Azure),
+        Provider::Gcp => Some(Cloud::Gcp),
+    }
+}
+
+/// The credentials of the Secrets that `object` names.
+async fn keychains(
+    core: &Core,
+    object: &ImageRepository,
+    namespace: &str,
+) -> Result<Keychain, Error> {
+    let (spec, mut keychain) = (&object.spec, Keychain::default());
+    if let Some(reference) = &spec.secret_ref {
+        let field = "spec.secretRef";
+        let secret = Secret::read(core, field, namespace, &reference.name).await?;
+        keychain = self::keychain(&secret, field)?;
+    }
+    if let Some(account) = &spec.service_account_name {
+        for name in pull_secrets(core, namespace, account).await? {
+            let field = "spec.serviceAccountName";
+            let secret = Secret::read(core, field, namespace, &name).await?;
+            keychain = keychain.or(self::keychain(&secret, field)?);
+        }
+    }
+    Ok(keychain)
 }
 
 /// The names of the Secrets that Pods of `account` pull with.

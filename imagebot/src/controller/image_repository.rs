@@ -4,6 +4,7 @@
 //! the set of tags changes.
 
 mod error;
+mod held;
 mod report;
 mod scan;
 mod telemetry;
@@ -14,20 +15,20 @@ use futures::channel::mpsc;
 use imagebot_api::{ImageRepository, image_repository::Provider};
 use imagebot_core::{
     reference::Repository,
-    tags::{self as list, Exclusions},
+    tags::{self as list, Exclusions, guard::Limit},
 };
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use reconcile::{Core, Reconciler, Report};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{
     access,
     due::{is_due, open_request},
 };
 use crate::{
-    registry::Registry,
-    tags::{Scan, Tags},
+    registry::{Listing, Memo, Registry},
+    tags::{self, Found, Scan, Tags},
 };
 
 pub use error::Error;
@@ -41,6 +42,8 @@ pub struct ImageRepositories {
     registry: Registry,
     scanned: mpsc::UnboundedSender<Scanned>,
     telemetry: Telemetry,
+    /// Who reads Secrets: many wait for registries, and few may ask the API at once.
+    readers: Semaphore,
 }
 
 /// An image whose set of tags changed.
@@ -61,6 +64,7 @@ pub struct Valid {
     /// How long a scan may take.
     pub timeout: Duration,
     exclusions: Exclusions,
+    limit: Limit,
 }
 
 /// What was read.
@@ -68,15 +72,36 @@ pub enum Observed {
     /// Nothing: no scan is due. This is the last one.
     Settled(Option<Scan>),
     /// The registry's tags, as it listed them.
-    Listed(Reason, Vec<String>, Option<Scan>),
+    Listed(Reason, Arc<Listing>, Before),
+}
+
+/// What was there before a scan.
+pub struct Before {
+    /// The scan of this object before, and its tags.
+    last: Option<(Scan, Vec<String>)>,
+    /// What it spared this one, as it is on the disk.
+    memo: Vec<u8>,
 }
 
 /// What is done about it.
 pub enum Plan {
     /// Nothing.
     Keep(Option<Scan>),
-    /// A scan is recorded, with its tags where they changed.
-    Record(Reason, Scan, Vec<String>, bool),
+    /// A scan is recorded.
+    Record(Box<Record>),
+}
+
+/// A scan that is recorded.
+pub struct Record {
+    reason: Reason,
+    scan: Scan,
+    tags: Vec<String>,
+    /// Whether the tags are others than before.
+    changed: bool,
+    /// What the next scan is spared, where it is other than before.
+    memo: Option<Vec<u8>>,
+    /// Held until all is on the disk: it bounds how many are on their way there.
+    listing: Arc<Listing>,
 }
 
 /// What is known now.
@@ -95,17 +120,30 @@ impl ImageRepositories {
         scanned: mpsc::UnboundedSender<Scanned>,
     ) -> Self {
         let telemetry = Telemetry::register(&core.metrics);
-        Self { core, tags, registry, scanned, telemetry }
+        let readers = Semaphore::new(core.concurrency.into());
+        Self { core, tags, registry, scanned, telemetry, readers }
     }
 
     /// Reads what the registry has, within the object's time.
-    async fn list(&self, object: &ImageRepository, valid: &Valid) -> Result<Vec<String>, Error> {
+    async fn list(&self, object: &ImageRepository, valid: &Valid) -> Result<Arc<Listing>, Error> {
         let listing = async {
-            let access = access::of(&self.core, object).await.map_err(Error::Access)?;
-            self.registry.tags(&valid.image, &access).await.map_err(Error::Scan)
+            let access = {
+                // It is never closed.
+                let _turn = self.readers.acquire().await.ok();
+                access::of(&self.core, object).await.map_err(Error::Access)?
+            };
+            let tags = self.own(object, valid);
+            let memo = move || tags.memo().map(|memo| Memo::decode(&memo)).unwrap_or_default();
+            self.registry.list(&valid.image, &access, memo).await.map_err(Error::Scan)
         };
         let listed = timeout(valid.timeout, listing).await;
         listed.unwrap_or(Err(Error::TooSlow { timeout: valid.timeout }))
+    }
+
+    /// What the database has of the object.
+    fn own(&self, object: &ImageRepository, valid: &Valid) -> Own {
+        let uid = object.uid().unwrap_or_default();
+        Own { tags: Arc::clone(&self.tags), key: key(object), uid, image: valid.image.to_string() }
     }
 
     fn last(&self, object: &ImageRepository) -> Result<Option<Scan>, Error> {
@@ -122,6 +160,7 @@ impl Reconciler for ImageRepositories {
     type Error = Error;
 
     const NAME: &'static str = "imagerepository";
+    const PATIENT: bool = true;
 
     fn suspended(&self, object: &ImageRepository) -> bool {
         // A request is answered even then, as upstream does, so that nobody waits for it.
@@ -131,8 +170,8 @@ impl Reconciler for ImageRepositories {
 
     fn validate(&self, object: &ImageRepository) -> Result<Valid, Error> {
         let spec = &object.spec;
-        if spec.provider != Provider::Generic {
-            return Err(Error::Provider(spec.provider));
+        if spec.provider != Provider::Generic && spec.service_account_name.is_some() {
+            return Err(Error::FeatureGate);
         }
         let image = Repository::parse(&spec.image).map_err(Error::Image)?;
         let positive = |field, duration: &imagebot_api::Duration| {
@@ -149,7 +188,8 @@ impl Reconciler for ImageRepositories {
             None => interval,
         };
         let exclusions = Exclusions::parse(&spec.exclusion_list).map_err(Error::Exclusions)?;
-        Ok(Valid { image, interval, timeout, exclusions })
+        let limit = held::limit(object)?;
+        Ok(Valid { image, interval, timeout, exclusions, limit })
     }
 
     async fn observe(&self, object: &ImageRepository, valid: &Valid) -> Result<Observed, Error> {
@@ -166,7 +206,12 @@ impl Reconciler for ImageRepositories {
             None => Ok(Observed::Settled(last)),
             Some(reason) => {
                 tracing::debug!(reason = reason.text(), "scanning");
-                Ok(Observed::Listed(reason, self.list(object, valid).await?, last))
+                let listing = self.list(object, valid).await?;
+                let own = self.own(object, valid);
+                // It waits for the disk, and a long list takes a while to unpack.
+                let before = spawn_blocking(move || own.before()).await;
+                let before = before.map_err(Error::Interrupted)?.map_err(Error::Tags)?;
+                Ok(Observed::Listed(reason, listing, before))
             }
         }
     }
@@ -177,11 +222,12 @@ impl Reconciler for ImageRepositories {
         valid: &Valid,
         observed: Observed,
     ) -> Result<Plan, Error> {
-        let (reason, listed, before) = match observed {
+        let (reason, listing, before) = match observed {
             Observed::Settled(last) => return Ok(Plan::Keep(last)),
-            Observed::Listed(reason, listed, before) => (reason, listed, before),
+            Observed::Listed(reason, listing, before) => (reason, listing, before),
         };
-        let tags = scan::keep(listed, &valid.exclusions);
+        let tags = scan::keep(&listing.tags, &valid.exclusions);
+        held::check(object, valid, before.last.as_ref(), &tags)?;
         let scan = Scan {
             uid: object.uid().unwrap_or_default(),
             image: valid.image.to_string(),
@@ -190,8 +236,9 @@ impl Reconciler for ImageRepositories {
             revision: list::revision(tags.iter().map(String::as_str)),
             count: tags.len(),
         };
-        let changed = before.is_none_or(|it| it.uid != scan.uid || it.revision != scan.revision);
-        Ok(Plan::Record(reason, scan, tags, changed))
+        let changed = before.last.is_none_or(|(last, _)| last.revision != scan.revision);
+        let memo = Some(listing.memo.encode()).filter(|memo| *memo != before.memo);
+        Ok(Plan::Record(Box::new(Record { reason, scan, tags, changed, memo, listing })))
     }
 
     async fn apply(
@@ -200,16 +247,19 @@ impl Reconciler for ImageRepositories {
         _: &Valid,
         plan: Plan,
     ) -> Result<Applied, Error> {
-        let (reason, scan, tags, changed) = match plan {
+        let Record { reason, scan, tags, changed, memo, listing } = match plan {
             Plan::Keep(scan) => return Ok(Applied { scan, latest: None, reason: None }),
-            Plan::Record(reason, scan, tags, changed) => (reason, scan, tags, changed),
+            Plan::Record(record) => *record,
         };
         let latest = list::latest(&tags).to_vec();
         let (database, key, record) = (Arc::clone(&self.tags), key(object), scan.clone());
         // It waits for the disk.
-        let stored =
-            spawn_blocking(move || database.store(&key, &record, changed.then_some(&tags[..])));
+        let stored = spawn_blocking(move || {
+            let found = Found { tags: changed.then_some(&tags[..]), memo: memo.as_deref() };
+            database.store(&key, &record, found)
+        });
         stored.await.map_err(Error::Interrupted)?.map_err(Error::Tags)?;
+        drop(listing);
         self.telemetry.scanned(object, &scan);
         if changed {
             let namespace = object.namespace().unwrap_or_default();
@@ -225,7 +275,7 @@ impl Reconciler for ImageRepositories {
         outcome: Result<&Applied, &Error>,
         now: Timestamp,
     ) -> Report {
-        report::report(object, outcome, self.tags.aside(), now)
+        report::report(object, outcome, self.tags.aside().as_deref(), now)
     }
 
     fn forget(&self, namespace: Option<&str>, name: &str) {
@@ -233,6 +283,32 @@ impl Reconciler for ImageRepositories {
         if let Err(error) = self.tags.forget(&format!("{}/{name}", namespace.unwrap_or_default())) {
             tracing::warn!(%error, "could not drop the tags of a deleted ImageRepository");
         }
+    }
+}
+
+/// What the database has of one object, if it is of the image that the object names now.
+struct Own {
+    tags: Arc<Tags>,
+    key: String,
+    uid: String,
+    image: String,
+}
+
+impl Own {
+    fn memo(&self) -> Result<Vec<u8>, tags::Error> {
+        match self.tags.scan(&self.key)? {
+            Some(scan) if self.is(&scan) => self.tags.memo(&self.key),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn before(&self) -> Result<Before, tags::Error> {
+        let last = self.tags.list(&self.key)?.filter(|(scan, _)| self.is(scan));
+        Ok(Before { last, memo: self.tags.memo(&self.key)? })
+    }
+
+    fn is(&self, scan: &Scan) -> bool {
+        scan.uid == self.uid && scan.image == self.image
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod hook;
+mod lost_tags;
 mod proposal;
 mod world;
 

@@ -1,10 +1,12 @@
 //! How to connect to a registry, and as whom.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Error, Keychain};
+use super::{Cloud, Error, Keychain};
 
 /// What tells two connections or two credentials apart, without showing either.
 pub(super) type Fingerprint = [u8; 32];
@@ -15,10 +17,24 @@ pub(super) type Fingerprint = [u8; 32];
 #[derive(Default)]
 pub struct Access {
     pub(super) insecure: bool,
-    pub(super) keychain: Keychain,
-    pub(super) ca: Option<Vec<u8>>,
-    pub(super) identity: Option<Zeroizing<Vec<u8>>>,
-    pub(super) proxy: Option<Proxy>,
+    pub(super) login: Login,
+    pub(super) ca: Option<Arc<[u8]>>,
+    pub(super) identity: Option<Arc<Zeroizing<Vec<u8>>>>,
+    pub(super) proxy: Option<Arc<Proxy>>,
+}
+
+/// Where credentials come from.
+pub(super) enum Login {
+    /// What Secrets hold.
+    Keychain(Arc<Keychain>),
+    /// What a cloud gives to its own.
+    Cloud(Cloud),
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self::Keychain(Arc::default())
+    }
 }
 
 /// A proxy on the way to a registry.
@@ -38,29 +54,50 @@ impl Access {
     /// This access, with the credentials of a keychain.
     #[must_use]
     pub fn keychain(mut self, keychain: Keychain) -> Self {
-        self.keychain = keychain;
+        self.login = Login::Keychain(Arc::new(keychain));
+        self
+    }
+
+    /// This access, with the login that a cloud gives instead of a keychain.
+    #[must_use]
+    pub fn cloud(mut self, cloud: Cloud) -> Self {
+        self.login = Login::Cloud(cloud);
         self
     }
 
     /// This access, trusting the certificates of `pem` besides the system's.
     #[must_use]
     pub fn trusting(mut self, pem: &[u8]) -> Self {
-        self.ca = Some(pem.to_vec());
+        self.ca = Some(pem.into());
         self
     }
 
     /// This access, showing a client certificate; both parts are PEM.
     #[must_use]
     pub fn identified(mut self, certificate: &[u8], key: &[u8]) -> Self {
-        self.identity = Some(Zeroizing::new([key, b"\n", certificate].concat()));
+        self.identity = Some(Arc::new(Zeroizing::new([key, b"\n", certificate].concat())));
         self
     }
 
     /// This access, through a proxy instead of the one that the environment names.
     #[must_use]
     pub fn through(mut self, proxy: Proxy) -> Self {
-        self.proxy = Some(proxy);
+        self.proxy = Some(Arc::new(proxy));
         self
+    }
+
+    /// The same access once more, for a question that outlives who asked it.
+    pub(super) fn share(&self) -> Self {
+        Self {
+            insecure: self.insecure,
+            login: match &self.login {
+                Login::Keychain(keychain) => Login::Keychain(Arc::clone(keychain)),
+                Login::Cloud(cloud) => Login::Cloud(*cloud),
+            },
+            ca: self.ca.clone(),
+            identity: self.identity.clone(),
+            proxy: self.proxy.clone(),
+        }
     }
 
     /// The identity of a connection: all that a client is made from.

@@ -7,7 +7,10 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{
+    StatusCode,
+    header::{AUTHORIZATION, HeaderValue},
+};
 use serde::Deserialize;
 use url::Url;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -17,22 +20,27 @@ use super::{
     access::Fingerprint,
     challenge::Challenge,
     client,
+    gate::Kind,
     keychain::Credential,
     session::{HostKey, Session, is_loopback, lock},
+    turn::Turns,
 };
 
 /// How long a token is good when the service does not say.
 const LIFETIME: u64 = 60;
 /// The longest that a token is kept, whatever the service says.
 const LONGEST_LIFETIME: u64 = 3600;
-/// How long before its end a token is no longer used.
-const MARGIN: Duration = Duration::from_secs(10);
+/// The share of its life for which a token is used, in percent.
+const USED: u32 = 80;
 /// How long the answer of a token service may be.
 const LONGEST_ANSWER: usize = 256 << 10;
 
 /// Tokens that are still good.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<TokenKey, Token>>);
+pub(super) struct Tokens {
+    good: Mutex<HashMap<TokenKey, Token>>,
+    turns: Turns<TokenKey>,
+}
 
 /// For what, and for whom, a token is.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -68,7 +76,7 @@ pub(super) async fn authorization(
     session: &Session<'_>,
     challenge: &Challenge,
 ) -> Result<Option<HeaderValue>, Error> {
-    let realm = match (challenge, session.credential) {
+    let realm = match (challenge, session.credential.as_deref()) {
         (_, Some(Credential::Bearer(token))) => return header(session, "Bearer ", token).map(Some),
         (Challenge::Basic, Some(Credential::Basic { username, password })) => {
             return basic(session, username, password).map(Some);
@@ -81,6 +89,11 @@ pub(super) async fn authorization(
         return Ok(Some(value));
     }
     let realm = service(session, realm)?;
+    // Who waited for the same token finds it.
+    let _turn = session.shared.tokens.turns.take(&key).await;
+    if let Some(value) = session.shared.tokens.good(&key) {
+        return Ok(Some(value));
+    }
     let (value, lifetime) = fetch(session, challenge, realm).await?;
     session.shared.tokens.keep(key, value.clone(), lifetime);
     Ok(Some(value))
@@ -88,7 +101,7 @@ pub(super) async fn authorization(
 
 /// Forgets the token that the registry did not take.
 pub(super) fn forget(session: &Session<'_>, challenge: &Challenge) {
-    lock(&session.shared.tokens.0).remove(&key(session, challenge));
+    lock(&session.shared.tokens.good).remove(&key(session, challenge));
 }
 
 fn key(session: &Session<'_>, challenge: &Challenge) -> TokenKey {
@@ -96,13 +109,13 @@ fn key(session: &Session<'_>, challenge: &Challenge) -> TokenKey {
         registry: session.key.clone(),
         challenge: challenge.clone(),
         repository: session.repository.path().to_owned(),
-        credential: session.credential.map(Credential::fingerprint),
+        credential: session.identity,
     }
 }
 
 impl Tokens {
     fn good(&self, key: &TokenKey) -> Option<HeaderValue> {
-        let tokens = lock(&self.0);
+        let tokens = lock(&self.good);
         tokens
             .get(key)
             .filter(|token| Instant::now() < token.until)
@@ -111,9 +124,9 @@ impl Tokens {
 
     fn keep(&self, key: TokenKey, value: HeaderValue, lifetime: Duration) {
         let now = Instant::now();
-        let mut tokens = lock(&self.0);
+        let mut tokens = lock(&self.good);
         tokens.retain(|_, token| now < token.until);
-        tokens.insert(key, Token { value, until: now + lifetime.saturating_sub(MARGIN) });
+        tokens.insert(key, Token { value, until: now + lifetime * USED / 100 });
     }
 }
 
@@ -143,7 +156,7 @@ async fn fetch(
     if let Challenge::Bearer { service: Some(service), .. } = challenge {
         fields.push(("service", service));
     }
-    let request = match session.credential {
+    let request = match session.credential.as_deref() {
         Some(Credential::Refresh(token)) => {
             fields.extend([
                 ("grant_type", "refresh_token"),
@@ -168,6 +181,9 @@ async fn fetch(
         }
     };
     let response = request.send().await.map_err(|source| session.unreachable(source))?;
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        session.gate.learn(Kind::List, response.status(), response.headers());
+    }
     let mut response = session.judge(response, None).await?;
     let host = &session.key.host;
     let body = Zeroizing::new(client::body(&mut response, host, LONGEST_ANSWER).await?);

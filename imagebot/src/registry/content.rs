@@ -12,7 +12,11 @@ use reqwest::{
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256, Sha512};
 
-use super::{Access, Error, Registry, client, session::Session};
+use super::{
+    Access, Error, Registry, client,
+    gate::Kind,
+    session::{Question, Session},
+};
 
 /// How long a manifest may be.
 const LONGEST_MANIFEST: usize = 4 << 20;
@@ -216,11 +220,15 @@ impl Registry {
         (accept, most): (&'static str, usize),
         access: &Access,
     ) -> Result<(HeaderMap, Vec<u8>), Error> {
+        let gate = self.shared.gates.of(repository.registry(), access.whom(repository));
+        let _room = gate.enter().await;
         let mut failed = None;
         for scheme in self.shared.schemes(repository.registry(), access) {
-            let session = Session::open(&self.shared, repository, access, scheme)?;
+            let session = Session::open(&self.shared, repository, access, scheme).await?;
             let url = session.url(path)?;
-            match session.ask(Method::GET, &url, accept).await {
+            let (method, kind) = (Method::GET, Kind::Content);
+            let question = Question { method, url: &url, accept, kind, unless: None };
+            match session.ask(&question).await {
                 Err(error) if error.is_about_connecting() => failed = failed.or(Some(error)),
                 Err(error) => return Err(error),
                 Ok(mut response) => {

@@ -1,8 +1,10 @@
 //! Why a registry could not be read, and who can mend it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reconcile::Class;
+
+use super::cloud;
 
 /// Why a registry could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +90,14 @@ pub enum Error {
         /// How long it asked us to wait.
         retry_after: Option<Duration>,
     },
+    /// The registry has asked for a pause, of this object or of another with the same credentials.
+    #[error("`{host}` has told us to wait")]
+    Paused {
+        /// Which host.
+        host: String,
+        /// For how long.
+        wait: Duration,
+    },
     /// The registry refused.
     #[error("`{host}` answered {status}: {words}")]
     Refused {
@@ -138,6 +148,25 @@ pub enum Error {
         /// How many tags they had.
         tags: usize,
     },
+    /// A cloud's login is not for this registry.
+    #[error("`{host}` is no registry of {cloud}")]
+    Foreign {
+        /// Which host.
+        host: String,
+        /// Whose registries have this login.
+        cloud: &'static str,
+    },
+    /// The cloud gave no login.
+    #[error("could not log in to {cloud}")]
+    Cloud {
+        /// Which cloud.
+        cloud: &'static str,
+        /// Why.
+        source: cloud::Error,
+    },
+    /// Another object asked the same at the same time, and this was the answer.
+    #[error(transparent)]
+    Shared(Arc<Error>),
     /// There are more pages or tags than anyone has.
     #[error("`{host}` lists more than {tags} tags on {pages} pages, and goes on")]
     TooMany {
@@ -155,6 +184,10 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Class::Transient,
+            Self::Paused { .. } => Class::Transient,
+            Self::Cloud { source, .. } => source.class(),
+            Self::Shared(error) => error.class(),
+            Self::Foreign { .. } => Class::Stalled,
             Self::Keychain(_) | Self::Malformed { .. } | Self::Proxy | Self::Client { .. } => {
                 Class::Waiting
             }
@@ -170,6 +203,8 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Paused { wait, .. } => Some(*wait),
+            Self::Shared(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -177,6 +212,9 @@ impl Error {
     /// What the reader can do about it.
     pub fn remedy(&self) -> Option<String> {
         let remedy = match self {
+            Self::Shared(error) => return error.remedy(),
+            Self::Cloud { source, .. } => return source.remedy(),
+            Self::Foreign { .. } => "correct `spec.provider` or `spec.image`",
             Self::Keychain(_) | Self::Malformed { .. } => {
                 "write the Secret of `spec.secretRef` with `kubectl create secret docker-registry`"
             }
@@ -196,7 +234,7 @@ impl Error {
             Self::Circle { .. } | Self::TooMany { .. } | Self::TooLong { .. } => {
                 "have the registry's pagination mended, or its old tags removed"
             }
-            Self::Unavailable { status: 429, .. } => {
+            Self::Paused { .. } | Self::Unavailable { status: 429, .. } => {
                 "log in, or scan less often: raise `spec.interval`"
             }
             Self::Unreachable { .. } => {

@@ -1,6 +1,6 @@
 //! Credentials as Docker's configuration file holds them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imagebot_core::reference::Repository;
@@ -25,7 +25,7 @@ pub struct Keychain {
 struct Entry {
     host: String,
     path: String,
-    credential: Credential,
+    credential: Arc<Credential>,
 }
 
 /// What is shown to a registry.
@@ -81,7 +81,7 @@ impl Keychain {
     }
 
     /// The credential for a repository.
-    pub(super) fn find(&self, repository: &Repository) -> Option<&Credential> {
+    pub(super) fn find(&self, repository: &Repository) -> Option<&Arc<Credential>> {
         let (host, path) = (repository.registry(), repository.path());
         let fitting = self.entries.iter().filter(|entry| entry.fits(host, path));
         // The first of the best.
@@ -94,7 +94,7 @@ impl Keychain {
         for (name, auth) in auths {
             let (host, path) = split(&name);
             if let Some(credential) = auth.credential()? {
-                entries.push(Entry { host, path, credential });
+                entries.push(Entry { host, path, credential: Arc::new(credential) });
             }
         }
         Ok(Self { entries })

@@ -3,7 +3,11 @@
 use reqwest::{Method, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, client, session::Session};
+use super::{
+    Error, client,
+    gate::Kind,
+    session::{Question, Session},
+};
 
 /// Indexes before images, so that a tag of several platforms has one digest.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
@@ -17,7 +21,14 @@ const LONGEST_MANIFEST: usize = 4 << 20;
 /// registry allows it.
 pub(super) async fn digest(session: &Session<'_>, tag: &str) -> Result<String, Error> {
     let url = session.url(&format!("manifests/{tag}"))?;
-    match session.ask(Method::HEAD, &url, ACCEPT).await {
+    let head = Question {
+        method: Method::HEAD,
+        url: &url,
+        accept: ACCEPT,
+        kind: Kind::Content,
+        unless: None,
+    };
+    match session.ask(&head).await {
         Ok(response) => {
             if let Some(digest) = named(session, &response)? {
                 return Ok(digest);
@@ -27,7 +38,7 @@ pub(super) async fn digest(session: &Session<'_>, tag: &str) -> Result<String, E
         Err(Error::Refused { .. }) => {}
         Err(error) => return Err(error),
     }
-    let mut response = session.ask(Method::GET, &url, ACCEPT).await?;
+    let mut response = session.ask(&Question { method: Method::GET, ..head }).await?;
     let host = &session.key.host;
     let body = client::body(&mut response, host, LONGEST_MANIFEST).await?;
     if client::is_web_page(response.headers(), &body) {

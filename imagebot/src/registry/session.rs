@@ -2,23 +2,27 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use imagebot_core::reference::Repository;
 use reqwest::{
     Client, Method, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_NONE_MATCH},
 };
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::{
     Access, Error,
-    access::Fingerprint,
+    access::{Fingerprint, Login},
     auth::{self, Tokens},
     challenge::{self, Challenge},
     client,
+    cloud::{Cloud, Clouds},
+    gate::{Gate, Gates, Kind},
     keychain::Credential,
 };
 
@@ -27,12 +31,19 @@ const REMEMBERED: usize = 1024;
 /// How long an error's body may be.
 const LONGEST_ERROR: usize = 64 << 10;
 
+/// How long one answer may take, to its last byte.
+const WHOLE: Duration = Duration::from_secs(120);
+/// How many long answers are read at once, so that memory is bounded.
+const READERS: usize = 16;
+
 /// What is remembered between conversations.
-#[derive(Default)]
 pub(super) struct Shared {
     clients: Mutex<HashMap<Fingerprint, Client>>,
     hosts: Mutex<HashMap<HostKey, Known>>,
     pub(super) tokens: Tokens,
+    pub(super) gates: Gates,
+    pub(super) clouds: Clouds,
+    pub(super) readers: Arc<Semaphore>,
 }
 
 /// A host and a way to connect to it.
@@ -44,9 +55,13 @@ pub(super) struct HostKey {
 
 /// How a host is spoken to.
 #[derive(Clone, Default)]
-struct Known {
+pub(super) struct Known {
     scheme: Option<&'static str>,
     challenge: Option<Challenge>,
+    /// How many tags a page may have, where the host did not take what it was asked for.
+    pub(super) page: Option<usize>,
+    /// Whether the host gives the whole list whatever it is asked for.
+    pub(super) whole: bool,
 }
 
 /// One conversation: one repository, one way to connect, one credential.
@@ -54,14 +69,47 @@ pub(super) struct Session<'s> {
     pub(super) shared: &'s Shared,
     pub(super) client: Client,
     pub(super) key: HostKey,
+    pub(super) gate: Arc<Gate>,
     pub(super) repository: &'s Repository,
-    pub(super) credential: Option<&'s Credential>,
+    pub(super) credential: Option<Arc<Credential>>,
+    pub(super) identity: Option<Fingerprint>,
+    cloud: Option<Cloud>,
     pub(super) origin: Url,
     scheme: &'static str,
     insecure: bool,
 }
 
+/// What is asked for.
+#[derive(Clone)]
+pub(super) struct Question<'q> {
+    pub(super) method: Method,
+    pub(super) url: &'q Url,
+    pub(super) accept: &'static str,
+    pub(super) kind: Kind,
+    /// What the last answer was called, so that the same need not come again.
+    pub(super) unless: Option<&'q str>,
+}
+
 impl Shared {
+    pub(super) fn new(gates: Gates, clouds: Clouds) -> Self {
+        Self {
+            clients: Mutex::default(),
+            hosts: Mutex::default(),
+            tokens: Tokens::default(),
+            gates,
+            clouds,
+            readers: Arc::new(Semaphore::new(READERS)),
+        }
+    }
+
+    /// The identity of the credential for `repository`.
+    pub(super) fn identity(&self, repository: &Repository, access: &Access) -> Option<Fingerprint> {
+        match &access.login {
+            Login::Keychain(keychain) => keychain.find(repository).map(|found| found.fingerprint()),
+            Login::Cloud(cloud) => Some(self.clouds.fingerprint(*cloud)),
+        }
+    }
+
     /// The schemes to try, the likeliest first.
     pub(super) fn schemes(&self, host: &str, access: &Access) -> Vec<&'static str> {
         if !access.insecure && !is_private(host) {
@@ -91,11 +139,11 @@ impl Shared {
         Ok((client, key))
     }
 
-    fn known(&self, key: &HostKey) -> Known {
+    pub(super) fn known(&self, key: &HostKey) -> Known {
         lock(&self.hosts).get(key).cloned().unwrap_or_default()
     }
 
-    fn remember(&self, key: &HostKey, learn: impl FnOnce(&mut Known)) {
+    pub(super) fn remember(&self, key: &HostKey, learn: impl FnOnce(&mut Known)) {
         let mut hosts = lock(&self.hosts);
         if hosts.len() >= REMEMBERED && !hosts.contains_key(key) {
             hosts.clear();
@@ -105,23 +153,37 @@ impl Shared {
 }
 
 impl<'s> Session<'s> {
-    pub(super) fn open(
+    pub(super) async fn open(
         shared: &'s Shared,
         repository: &'s Repository,
-        access: &'s Access,
+        access: &Access,
         scheme: &'static str,
     ) -> Result<Self, Error> {
         let host = repository.registry();
         let (client, key) = shared.client(host, access)?;
-        let credential = access.keychain.find(repository);
+        let identity = shared.identity(repository, access);
         let origin =
             Url::parse(&format!("{scheme}://{host}/")).map_err(|_| Error::no_scheme(host))?;
+        let credential = match &access.login {
+            Login::Keychain(keychain) => keychain.find(repository).cloned(),
+            Login::Cloud(cloud) => {
+                let proxy = access.proxy.clone();
+                Some(shared.clouds.credential(*cloud, shared, host, proxy).await?)
+            }
+        };
+        let cloud = match &access.login {
+            Login::Cloud(cloud) => Some(*cloud),
+            Login::Keychain(_) => None,
+        };
         Ok(Self {
             shared,
             client,
+            gate: shared.gates.of(host, identity),
             key,
             repository,
             credential,
+            identity,
+            cloud,
             origin,
             scheme,
             insecure: access.insecure,
@@ -135,20 +197,14 @@ impl<'s> Session<'s> {
     }
 
     /// Asks, as whom the registry wants, and returns what it answers to that if it is good.
-    pub(super) async fn ask(
-        &self,
-        method: Method,
-        url: &Url,
-        accept: &'static str,
-    ) -> Result<Response, Error> {
-        let at_home = url.origin() == self.origin.origin();
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Response, Error> {
+        let at_home = question.url.origin() == self.origin.origin();
         let known = if at_home { self.shared.known(&self.key).challenge } else { None };
-        let authorization = match &known {
+        let mut shown = match &known {
             Some(challenge) => self.authorization(challenge).await?,
             None => None,
         };
-        let mut shown = authorization;
-        let mut response = self.send(method.clone(), url, accept, shown.clone()).await?;
+        let mut response = self.send(question, shown.clone()).await?;
         let still_at_home = response.url().origin() == self.origin.origin();
         if response.status() == StatusCode::UNAUTHORIZED && at_home && still_at_home {
             let challenge = challenge::read(response.headers());
@@ -159,9 +215,12 @@ impl<'s> Session<'s> {
                 }
                 if let Some(value) = self.authorization(challenge).await? {
                     shown = Some(value);
-                    response = self.send(method, url, accept, shown.clone()).await?;
+                    response = self.send(question, shown.clone()).await?;
                 }
             }
+        }
+        if question.unless.is_some() && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(response);
         }
         self.judge(response, shown.as_ref()).await
     }
@@ -180,16 +239,20 @@ impl<'s> Session<'s> {
 
     async fn send(
         &self,
-        method: Method,
-        url: &Url,
-        accept: &'static str,
+        question: &Question<'_>,
         authorization: Option<HeaderValue>,
     ) -> Result<Response, Error> {
-        let mut request = self.client.request(method, url.clone()).header(ACCEPT, accept);
+        self.gate.pass(question.kind).await?;
+        let request = self.client.request(question.method.clone(), question.url.clone());
+        let mut request = request.timeout(WHOLE).header(ACCEPT, question.accept);
         if let Some(value) = authorization {
             request = request.header(AUTHORIZATION, value);
         }
+        if let Some(etag) = question.unless {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
         let response = request.send().await.map_err(|source| self.unreachable(source))?;
+        self.gate.learn(question.kind, response.status(), response.headers());
         // A server that has TLS answers 400 to those who speak without.
         if response.status() != StatusCode::BAD_REQUEST {
             self.shared.remember(&self.key, |known| known.scheme = Some(self.scheme));
@@ -221,11 +284,14 @@ impl<'s> Session<'s> {
         let retry_after = client::retry_after(response.headers());
         let what = response.url().path().trim_start_matches("/v2/").to_owned();
         let body = client::body(&mut response, &host, LONGEST_ERROR).await.unwrap_or_default();
-        let mut secrets = self.credential.map(Credential::secrets).unwrap_or_default();
+        let mut secrets = self.credential.as_deref().map(Credential::secrets).unwrap_or_default();
         // A token that a service gave is no part of the credential.
         let token = shown.and_then(|shown| shown.to_str().ok()?.split_once(' '));
         secrets.extend(token.map(|(_, token)| Zeroizing::new(token.to_owned())));
         let words = client::words(&body, &secrets);
+        if let (StatusCode::UNAUTHORIZED, Some(cloud)) = (status, self.cloud) {
+            self.shared.clouds.forget(cloud, &host);
+        }
         Err(match status.as_u16() {
             status @ (401 | 403) => Error::Denied { host, status, words },
             404 => Error::NotFound { host, what, words },

@@ -4,12 +4,13 @@ mod auth;
 mod faults;
 mod keychain;
 mod pages;
-mod server;
+pub(super) mod server;
+mod shared;
 mod wire;
 
 use imagebot_core::reference::Repository;
 
-use super::{Access, Error, Keychain, Registry};
+use super::{Access, Environment, Error, Keychain, Pace, Registry};
 use server::Server;
 
 /// The repository `team/web` of a server.
@@ -23,7 +24,9 @@ fn login(server: &Server, username: &str, password: &str) -> Access {
     Access::default().keychain(Keychain::parse(file.to_string().as_bytes()).unwrap())
 }
 
-/// Lists `team/web` of a server, without credentials.
+/// Lists `team/web` of a server, without credentials and without a pause.
 async fn list(server: &Server) -> Result<Vec<String>, Error> {
-    Registry::new().unwrap().tags(&web(server), &Access::default()).await
+    let pace = Pace { per_second: 1e6, burst: 1e6 };
+    let registry = Registry::with(pace, Environment::default()).unwrap();
+    registry.tags(&web(server), &Access::default()).await
 }

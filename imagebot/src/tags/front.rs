@@ -10,7 +10,7 @@
 //! Both numbers are LEB128. Any list survives the round trip; sorted ones become small.
 
 /// The list as bytes.
-pub(super) fn pack(tags: &[String]) -> Vec<u8> {
+pub(crate) fn pack(tags: &[String]) -> Vec<u8> {
     let mut packed = Vec::new();
     let mut before: &[u8] = &[];
     for tag in tags {
@@ -25,7 +25,7 @@ pub(super) fn pack(tags: &[String]) -> Vec<u8> {
 }
 
 /// The bytes as a list, unless they are not one.
-pub(super) fn unpack(mut packed: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn unpack(mut packed: &[u8]) -> Option<Vec<String>> {
     let mut tags: Vec<String> = Vec::new();
     while !packed.is_empty() {
         let shared = pull(&mut packed)?;
@@ -37,6 +37,20 @@ pub(super) fn unpack(mut packed: &[u8]) -> Option<Vec<String>> {
         packed = tail;
     }
     Some(tags)
+}
+
+/// Appends bytes with their length before them.
+pub(crate) fn field(bytes: &mut Vec<u8>, field: &[u8]) {
+    push(bytes, field.len());
+    bytes.extend_from_slice(field);
+}
+
+/// Takes off what [`field`] appended.
+pub(crate) fn take_field<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = pull(bytes)?;
+    let (field, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(field)
 }
 
 fn push(bytes: &mut Vec<u8>, mut number: usize) {

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use imagebot_api::{duration, image_repository::Provider};
-use imagebot_core::{reference, tags as list};
+use imagebot_api::duration;
+use imagebot_core::{
+    reference,
+    tags::{self as list, guard},
+};
 use reconcile::{Class, Classify};
 use tokio::task::JoinError;
 
+use super::held::{ACCEPT, Withheld};
 use crate::{controller::access, registry, tags};
 
 /// Why an image could not be scanned.
@@ -32,9 +36,22 @@ pub enum Error {
     /// An exclusion is not a regular expression.
     #[error(transparent)]
     Exclusions(#[from] list::Error),
-    /// The cloud's login is not spoken here.
-    #[error("`spec.provider: {0:?}` is not supported yet")]
-    Provider(Provider),
+    /// How much may be lost is not a share.
+    #[error("`{field}` is not valid")]
+    Limit {
+        /// The field, or the annotation.
+        field: &'static str,
+        /// Why.
+        source: guard::Invalid,
+    },
+    /// The cloud's login of another ServiceAccount than the daemon's.
+    #[error(
+        "`spec.serviceAccountName` with `spec.provider` needs the feature gate `ObjectLevelWorkloadIdentity`, which this daemon does not have"
+    )]
+    FeatureGate,
+    /// Too many of the known tags are gone.
+    #[error("{}", told(.0))]
+    TagsLost(Box<Withheld>),
     /// The credentials cannot be had.
     #[error("failed to configure authentication options")]
     Access(#[source] access::Error),
@@ -59,7 +76,8 @@ impl Classify for Error {
     fn class(&self) -> Class {
         match self {
             Self::Image(_) | Self::Duration { .. } | Self::TooShort { .. } => Class::Stalled,
-            Self::Exclusions(_) | Self::Provider(_) => Class::Stalled,
+            Self::Exclusions(_) | Self::Limit { .. } | Self::FeatureGate => Class::Stalled,
+            Self::TagsLost(_) => Class::Waiting,
             Self::Access(error) => error.class(),
             Self::Scan(error) => error.class(),
             Self::TooSlow { .. } | Self::Tags(_) | Self::Interrupted(_) => Class::Transient,
@@ -71,7 +89,9 @@ impl Classify for Error {
             Self::Image(_) => "ImageURLInvalid",
             Self::Duration { .. } | Self::TooShort { .. } => "IntervalInvalid",
             Self::Exclusions(_) => "ExclusionListInvalid",
-            Self::Provider(_) => "ProviderNotSupported",
+            Self::Limit { .. } => "TagLossLimitInvalid",
+            Self::FeatureGate => "FeatureGateDisabled",
+            Self::TagsLost(_) => "TagsLost",
             Self::Access(_) => "AuthenticationFailed",
             Self::Scan(_) | Self::TooSlow { .. } => "ReadOperationFailed",
             Self::Tags(_) | Self::Interrupted(_) => "Failure",
@@ -90,9 +110,32 @@ impl Classify for Error {
             Self::Access(error) => error.remedy(),
             Self::Scan(error) => error.remedy(),
             Self::TooSlow { .. } => Some("raise `spec.timeout`".to_owned()),
-            Self::Provider(_) => Some("use `generic` with `spec.secretRef`".to_owned()),
+            Self::FeatureGate => Some(
+                "remove `spec.serviceAccountName`, and give the cloud's identity to the daemon's own ServiceAccount; or use `spec.provider: generic` with `spec.secretRef`"
+                    .to_owned(),
+            ),
+            Self::Limit { .. } => Some("write it as `50%`".to_owned()),
+            Self::TagsLost(withheld) => Some(format!(
+                "see whether the registry has lost something; if the tags were removed on purpose, annotate this object with `{ACCEPT}: {}`",
+                withheld.accept
+            )),
             Self::TooShort { field } => Some(format!("set `{field}` to `1s` or more")),
             _ => None,
         }
     }
+}
+
+/// What is told of a list that is not used.
+fn told(withheld: &Withheld) -> String {
+    let loss = &withheld.loss;
+    let examples: Vec<_> = loss.examples.iter().map(|tag| format!("`{tag}`")).collect();
+    let such = if examples.is_empty() {
+        String::new()
+    } else {
+        format!(", such as {}", examples.join(", "))
+    };
+    format!(
+        "the registry lists {} tags, and {} of the {} that were known are gone{such}: the list before stays in use",
+        loss.listed, loss.gone, loss.known
+    )
 }

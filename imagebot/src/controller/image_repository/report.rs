@@ -31,7 +31,10 @@ pub(super) fn report(
             status.observed_generation = Some(generation);
             status.conditions =
                 condition::failed(old.conditions, &Failure::of(error), generation, now);
-            return Report::status(&status);
+            let Error::TagsLost(withheld) = error else { return Report::status(&status) };
+            status.withheld_scan_result = Some(withheld.shown());
+            let interval = object.spec.interval.parse().unwrap_or(Duration::from_secs(60));
+            return Report::status(&status).again_in(until_due(object, interval, now));
         }
     };
     let mut report = describe(object, applied, status, &old, now);
@@ -62,6 +65,7 @@ fn describe(
     let news = condition_message(&old.conditions) != Some(&message);
     let shown = old.last_scan_result.as_ref();
     let latest = applied.latest.clone();
+    status.withheld_scan_result = None;
     status.observed_generation = Some(generation);
     status.canonical_image_name = Some(scan.image.clone());
     status.observed_exclusion_list.clone_from(&scan.exclusion_list);

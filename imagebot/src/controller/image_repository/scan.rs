@@ -85,11 +85,11 @@ pub(super) fn reason(
 }
 
 /// The tags that are not excluded, each once, in the order in which they are kept.
-pub(super) fn keep(mut listed: Vec<String>, exclusions: &Exclusions) -> Vec<String> {
-    listed.retain(|tag| exclusions.admits(tag));
-    tags::sort(&mut listed);
-    listed.dedup();
-    listed
+pub(super) fn keep(listed: &[String], exclusions: &Exclusions) -> Vec<String> {
+    let mut kept: Vec<_> = listed.iter().filter(|tag| exclusions.admits(tag)).cloned().collect();
+    tags::sort(&mut kept);
+    kept.dedup();
+    kept
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
     fn a_registry_may_list_in_any_order_and_twice() {
         let tags = |list: &[&str]| list.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
         let exclusions = Exclusions::parse(&[r"^.*\.sig$"]).unwrap();
-        let kept = keep(tags(&["1.0", "sha256-a.sig", "2.0", "1.0"]), &exclusions);
+        let kept = keep(&tags(&["1.0", "sha256-a.sig", "2.0", "1.0"]), &exclusions);
         assert_eq!(kept, tags(&["2.0", "1.0"]));
     }
 }

@@ -91,6 +91,8 @@ impl World {
             annotate_sources: true,
             local: true,
             azure: <_>::default(),
+            pace: crate::registry::Pace::default(),
+            clouds: crate::registry::Environment::default(),
         };
         let (mut always, mut leading) = (Tasks::default(), Tasks::default());
         let routes = assemble(&core, &settings, &mut always, &mut leading).unwrap();
@@ -112,6 +114,11 @@ impl World {
         let at = bytes.windows(8).position(|it| it == b"apps/web").unwrap();
         bytes[at] ^= 0xff;
         std::fs::write(file, bytes).unwrap();
+    }
+
+    /// Loses what the daemon keeps on its disk.
+    pub(super) fn lose_cache(&self) {
+        std::fs::remove_dir_all(self.state.path().join("cache")).unwrap();
     }
 
     /// Creates the objects of a manifest.

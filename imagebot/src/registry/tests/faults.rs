@@ -174,3 +174,68 @@ async fn what_is_no_digest_is_not_written_anywhere() {
         assert!(error.to_string().contains(said), "{status} {header:?}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_list_that_drips_holds_up_no_other() {
+    let drip = Server::start(|_| {
+        let start = stream::once(async { Ok::<_, std::io::Error>(Bytes::from("{\"tags\":[")) });
+        let drops = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from(" ")), ()))
+        });
+        answer(200, &[], Body::from_stream(futures::StreamExt::chain(start, drops)))
+    })
+    .await;
+    let good = Server::start(|_| page(&["1"], None)).await;
+    let registry = Registry::new().unwrap();
+    // More of them than there are readers, each as somebody else.
+    let mut slow = tokio::task::JoinSet::new();
+    for index in 0..60 {
+        let (registry, repository) = (registry.clone(), web(&drip));
+        let access = Access::default().through(
+            super::super::access::Proxy::new(
+                &format!("http://{}", drip.address()),
+                Some(("p", &index.to_string())),
+            )
+            .unwrap(),
+        );
+        slow.spawn(async move { registry.tags(&repository, &access).await.is_ok() });
+    }
+    while drip.asked().len() < 8 {
+        tokio::task::yield_now().await;
+    }
+    let (repository, access) = (web(&good), Access::default());
+    let listed = registry.tags(&repository, &access);
+    let listed = tokio::time::timeout(Duration::from_secs(9), listed).await;
+    assert_eq!(listed.expect("the others give their places back").unwrap(), ["1"]);
+    slow.shutdown().await;
+}
+
+#[tokio::test]
+async fn json_that_ends_too_early_is_no_shorter_list() {
+    for body in [r#"{"name":"team/web","tags":["1","2""#, r#"{"name":"team/web","tags":["1"]"#] {
+        // Complete as HTTP goes, and cut in the middle of what was announced.
+        let whole = Server::start(move |_| answer(200, &[], body)).await;
+        assert!(matches!(list(&whole).await.unwrap_err(), Error::Garbled { .. }), "{body}");
+        let cut = Server::start(move |_| {
+            let parts = [Ok(Bytes::from(body)), Err(std::io::Error::other("gone"))];
+            answer(200, &[], Body::from_stream(stream::iter(parts)))
+        })
+        .await;
+        let error = list(&cut).await.unwrap_err();
+        assert!(matches!(error, Error::Unreachable { .. }), "{body}: {error}");
+        assert_eq!(error.class(), Class::Transient);
+    }
+}
+
+#[tokio::test]
+async fn a_second_page_that_fails_makes_no_shorter_list() {
+    for status in [404, 429, 500, 503] {
+        let server = Server::start(move |asked| match asked.parameter("last") {
+            None => page(&["1", "2"], Some("/v2/team/web/tags/list?last=2")),
+            Some(_) => answer(status, &[], ""),
+        })
+        .await;
+        assert!(list(&server).await.is_err(), "{status}");
+    }
+}

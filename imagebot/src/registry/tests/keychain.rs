@@ -6,7 +6,7 @@ use super::super::keychain::{Credential, Keychain};
 
 fn found(file: &str, image: &str) -> Option<String> {
     let keychain = Keychain::parse(file.as_bytes()).unwrap();
-    keychain.find(&Repository::parse(image).unwrap()).map(|credential| match credential {
+    keychain.find(&Repository::parse(image).unwrap()).map(|credential| match credential.as_ref() {
         Credential::Basic { username, password } => format!("{username}:{}", password.as_str()),
         Credential::Refresh(token) => format!("refresh {}", token.as_str()),
         Credential::Bearer(token) => format!("bearer {}", token.as_str()),

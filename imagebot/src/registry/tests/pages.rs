@@ -1,8 +1,9 @@
 //! Pages of tags, honest and not.
 
 use super::{
-    Error, list,
+    Access, Error, Registry, list,
     server::{Server, answer, page},
+    web,
 };
 
 fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
@@ -141,4 +142,66 @@ async fn what_is_no_tag_is_left_out_and_what_comes_twice_comes_once() {
     })
     .await;
     assert_eq!(list(&server).await.unwrap(), ["1", "ok_1.2-3"]);
+}
+
+#[tokio::test]
+async fn a_page_that_is_refused_is_asked_for_shorter_and_that_is_remembered() {
+    for (refusal, most) in [(400, 100), (413, 100), (504, 100), (422, 0)] {
+        let all = numbered(0..250);
+        let listed = all.clone();
+        let server = Server::start(move |asked| {
+            let wanted: usize = asked.parameter("n").map_or(0, |n| n.parse().unwrap());
+            if wanted > most {
+                return answer(
+                    refusal,
+                    &[],
+                    r#"{"errors":[{"code":"PAGINATION_NUMBER_INVALID"}]}"#,
+                );
+            }
+            let start = asked
+                .parameter("last")
+                .map_or(0, |last| listed.partition_point(|tag| tag.as_str() <= last));
+            page(&listed[start..listed.len().min(start + 100)], None)
+        })
+        .await;
+        let (registry, access) = (Registry::new().unwrap(), Access::default());
+        for _ in 0..2 {
+            assert_eq!(registry.tags(&web(&server), &access).await.unwrap(), all, "{refusal}");
+        }
+        let sizes: Vec<_> = server
+            .asked()
+            .iter()
+            .map(|asked| asked.parameter("n").map_or(0, |n| n.parse::<usize>().unwrap()))
+            .collect();
+        let refused = sizes.iter().filter(|size| **size > most).count();
+        assert_eq!(refused, if most == 0 { 2 } else { 1 }, "{refusal}: {sizes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_cut_at_a_round_number_is_not_taken_for_whole() {
+    for most in [50, 100, 250] {
+        let all = numbered(0..1030);
+        let listed = all.clone();
+        let server = Server::start(move |asked| {
+            let start = asked
+                .parameter("last")
+                .map_or(0, |last| listed.partition_point(|tag| tag.as_str() <= last));
+            page(&listed[start..listed.len().min(start + most)], None)
+        })
+        .await;
+        assert_eq!(list(&server).await.unwrap(), all, "cut at {most}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_is_known_to_give_everything_is_asked_once() {
+    let all = numbered(0..1000);
+    let listed = all.clone();
+    let server = Server::start(move |_| page(&listed, None)).await;
+    let (registry, access) = (Registry::new().unwrap(), Access::default());
+    for requests in [2, 3, 4] {
+        assert_eq!(registry.tags(&web(&server), &access).await.unwrap(), all);
+        assert_eq!(server.asked().len(), requests);
+    }
 }

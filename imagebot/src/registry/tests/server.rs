@@ -6,29 +6,31 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::Request, http::Response};
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, HeaderName, IF_NONE_MATCH};
 use tokio::{net::TcpListener, task::JoinHandle};
 use url::form_urlencoded;
 
 /// What was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) authorization: Option<String>,
-    pub(super) body: String,
+pub(in crate::registry) struct Asked {
+    pub(in crate::registry) method: String,
+    pub(in crate::registry) path: String,
+    pub(in crate::registry) query: Vec<(String, String)>,
+    pub(in crate::registry) authorization: Option<String>,
+    /// `If-None-Match`.
+    pub(in crate::registry) unless: Option<String>,
+    pub(in crate::registry) body: String,
 }
 
 impl Asked {
     /// A parameter of the query.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(in crate::registry) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// A server on loopback, gone when dropped.
-pub(super) struct Server {
+pub(in crate::registry) struct Server {
     address: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     task: JoinHandle<()>,
@@ -36,9 +38,18 @@ pub(super) struct Server {
 
 impl Server {
     /// Serves what `answer` says.
-    pub(super) async fn start<A>(answer: A) -> Self
+    pub(in crate::registry) async fn start<A>(answer: A) -> Self
     where
         A: Fn(&Asked) -> Response<Body> + Send + Sync + 'static,
+    {
+        Self::start_async(move |asked: Asked| std::future::ready(answer(&asked))).await
+    }
+
+    /// The same with answers that take their time.
+    pub(in crate::registry) async fn start_async<A, F>(answer: A) -> Self
+    where
+        A: Fn(Asked) -> F + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send,
     {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -49,7 +60,7 @@ impl Server {
             async move {
                 let request = read(request).await;
                 log.lock().unwrap().push(request.clone());
-                answer(&request)
+                answer(request).await
             }
         });
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -57,17 +68,17 @@ impl Server {
     }
 
     /// `127.0.0.1` and the port.
-    pub(super) fn address(&self) -> &str {
+    pub(in crate::registry) fn address(&self) -> &str {
         &self.address
     }
 
     /// All that was asked so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in crate::registry) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
     /// How often a path was asked for.
-    pub(super) fn count(&self, path: &str) -> usize {
+    pub(in crate::registry) fn count(&self, path: &str) -> usize {
         self.asked().iter().filter(|asked| asked.path == path).count()
     }
 }
@@ -80,7 +91,8 @@ impl Drop for Server {
 
 async fn read(request: Request) -> Asked {
     let (parts, body) = request.into_parts();
-    let header = parts.headers.get(AUTHORIZATION);
+    let header =
+        |name: HeaderName| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     Asked {
         method: parts.method.to_string(),
@@ -88,13 +100,14 @@ async fn read(request: Request) -> Asked {
         query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect(),
-        authorization: header.map(|value| value.to_str().unwrap().to_owned()),
+        authorization: header(AUTHORIZATION),
+        unless: header(IF_NONE_MATCH),
         body: String::from_utf8(body.to_vec()).unwrap(),
     }
 }
 
 /// An answer.
-pub(super) fn answer(
+pub(in crate::registry) fn answer(
     status: u16,
     headers: &[(&str, &str)],
     body: impl Into<Body>,
@@ -106,7 +119,7 @@ pub(super) fn answer(
 }
 
 /// A page of tags.
-pub(super) fn page<T: AsRef<str>>(tags: &[T], link: Option<&str>) -> Response<Body> {
+pub(in crate::registry) fn page<T: AsRef<str>>(tags: &[T], link: Option<&str>) -> Response<Body> {
     let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
     let body = serde_json::json!({"name": "team/web", "tags": tags}).to_string();
     let link = link.map(|link| format!("<{link}>; rel=\"next\""));
@@ -115,7 +128,7 @@ pub(super) fn page<T: AsRef<str>>(tags: &[T], link: Option<&str>) -> Response<Bo
 }
 
 /// A challenge for a password.
-pub(super) fn basic() -> Response<Body> {
+pub(in crate::registry) fn basic() -> Response<Body> {
     answer(
         401,
         &[("www-authenticate", "Basic realm=\"t\"")],

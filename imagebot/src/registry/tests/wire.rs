@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use imagebot_core::reference::Repository;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reconcile::Class;
-use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer, server::WebPkiClientVerifier};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -23,6 +23,8 @@ use super::{
 struct Tls {
     address: String,
     ca: String,
+    /// A certificate for clients, and its key.
+    client: (String, String),
     task: JoinHandle<()>,
 }
 
@@ -33,6 +35,11 @@ impl Drop for Tls {
 }
 
 async fn tls() -> Tls {
+    serve(false).await
+}
+
+/// A registry behind TLS; `mutual` if it shows its tags only to clients with a certificate of its CA.
+async fn serve(mutual: bool) -> Tls {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -40,10 +47,18 @@ async fn tls() -> Tls {
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
     let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
+        .unwrap();
+    let config = if mutual {
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        config.with_client_cert_verifier(verifier.build().unwrap())
+    } else {
+        config.with_no_client_auth()
+    };
+    let config = config
         .with_single_cert(
             vec![leaf.der().clone()],
             PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
@@ -66,7 +81,10 @@ async fn tls() -> Tls {
             let _ = stream.shutdown().await;
         }
     });
-    Tls { address, ca: ca.pem(), task }
+    let client = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["robot".to_owned()]).unwrap();
+    let certificate = leaf.signed_by(&client, &ca).unwrap().pem();
+    Tls { address, ca: ca.pem(), client: (certificate, client.serialize_pem()), task }
 }
 
 #[tokio::test]
@@ -82,6 +100,22 @@ async fn a_certificate_must_be_from_a_ca_that_is_trusted() {
     assert_eq!(registry.tags(&repository, &trusting).await.unwrap(), ["1"]);
     // What one object trusts, another does not.
     assert!(registry.tags(&repository, &Access::default()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_by_the_object_that_has_it_alone() {
+    let server = serve(true).await;
+    let repository = Repository::at(&server.address, "team/web").unwrap();
+    let registry = Registry::new().unwrap();
+    let trusting = || Access::default().trusting(server.ca.as_bytes());
+    let (certificate, key) = &server.client;
+    let known = trusting().identified(certificate.as_bytes(), key.as_bytes());
+    assert_eq!(registry.tags(&repository, &known).await.unwrap(), ["1"]);
+    let error = registry.tags(&repository, &trusting()).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    let (_, other) = &serve(true).await.client;
+    let wrong = trusting().identified(certificate.as_bytes(), other.as_bytes());
+    assert!(registry.tags(&repository, &wrong).await.is_err(), "the key of another certificate");
 }
 
 #[tokio::test]
