@@ -77,6 +77,10 @@ pub enum Need {
     Age,
     /// The `helm` program.
     Helm,
+    /// The `flux` program.
+    Flux,
+    /// Moto, which plays Amazon's services; from the system, for it is many packages of Python.
+    Moto,
 }
 
 impl Need {
@@ -95,6 +99,8 @@ impl Need {
             Self::Sops => &["sops"],
             Self::Age => &["age", "age-keygen"],
             Self::Helm => &["helm"],
+            Self::Flux => &["flux"],
+            Self::Moto => &["moto_server"],
         }
     }
 }
@@ -188,7 +194,9 @@ impl Bed {
             | Need::Kubeseal
             | Need::Sops
             | Need::Age
-            | Need::Helm => Ok(()),
+            | Need::Helm
+            | Need::Flux
+            | Need::Moto => Ok(()),
         }
     }
 

@@ -25,7 +25,18 @@ impl Daemon {
         kubeconfig: Option<&Path>,
         args: &[&str],
     ) -> Outcome<Self> {
-        let daemon = Self::launch(bed, program, kubeconfig, args).await?;
+        Self::start_in(&[], bed, program, kubeconfig, args).await
+    }
+
+    /// Starts a daemon as [`Daemon::start`] does, with these variables in its environment.
+    pub async fn start_in(
+        environment: &[(&str, &str)],
+        bed: &Bed,
+        program: &str,
+        kubeconfig: Option<&Path>,
+        args: &[&str],
+    ) -> Outcome<Self> {
+        let daemon = Self::launch_in(environment, bed, program, kubeconfig, args).await?;
         let ready = format!("{}/readyz", daemon.url());
         let answers = async || daemon.bed.http().answers(&ready, 200).await;
         daemon.process.ready(Duration::from_secs(60), answers).await?;
@@ -39,10 +50,21 @@ impl Daemon {
         kubeconfig: Option<&Path>,
         args: &[&str],
     ) -> Outcome<Self> {
+        Self::launch_in(&[], bed, program, kubeconfig, args).await
+    }
+
+    async fn launch_in(
+        environment: &[(&str, &str)],
+        bed: &Bed,
+        program: &str,
+        kubeconfig: Option<&Path>,
+        args: &[&str],
+    ) -> Outcome<Self> {
         let folder = bed.folder(program)?;
         let file = folder.join("address");
         let mut command = crate::process::command(bed.daemon(program)?, &folder);
         command.env("SSL_CERT_FILE", &bed.authority().certificate).current_dir(&folder);
+        command.envs(environment.iter().copied());
         command.args(["--http-addr", "127.0.0.1:0", "--http-addr-file"]).arg(&file);
         if let Some(kubeconfig) = kubeconfig {
             command.arg("--kubeconfig").arg(kubeconfig);

@@ -1,0 +1,207 @@
+//! Registries of a cloud, with the login that the cloud gives.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use libtest_mimic::Trial;
+use serde_json::json;
+use tests::process::Process;
+use tests::trial::trial;
+use tests::{Bed, Daemon, Need, Outcome, eventually, port};
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use crate::image_stage::{SOON, Stage, image_with};
+
+const NEEDS: &[Need] = &[Need::Kubernetes, Need::Helm, Need::Registry, Need::Moto];
+
+pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
+    #[rustfmt::skip]
+    let trials = vec![
+        trial(bed, "image_cloud::amazons_registry_is_read_with_a_key_that_amazon_checks", NEEDS, amazon),
+    ];
+    trials
+}
+
+/// The host of a registry that is nowhere but behind our proxy.
+const HOST: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+
+/// A proxy that plays the registry [`HOST`]: the real one of the bed, for those who show what Amazon
+/// gives, which is a password for the user `AWS`.
+struct Proxy {
+    address: String,
+    hosts: Arc<Mutex<Vec<String>>>,
+    server: AbortHandle,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Proxy {
+    async fn open(bed: &Bed) -> Outcome<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let bed = bed.clone();
+        let hosts = Arc::<Mutex<Vec<String>>>::default();
+        let seen = Arc::clone(&hosts);
+        let router = Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap| {
+            let (bed, seen) = (bed.clone(), Arc::clone(&seen));
+            async move {
+                let host = uri.host().unwrap_or_default().to_owned();
+                seen.lock().expect("no holder of this lock panics").push(host);
+                let shown = headers.get("authorization").is_some_and(is_amazons);
+                match method {
+                    // There is no TLS here.
+                    Method::CONNECT => status(StatusCode::BAD_GATEWAY),
+                    _ if !shown => {
+                        let mut refusal = status(StatusCode::UNAUTHORIZED);
+                        let challenge =
+                            "Basic realm=\"https://ecr/\",service=\"ecr.amazonaws.com\"";
+                        let challenge = challenge.parse().expect("it is a header");
+                        refusal.headers_mut().insert("www-authenticate", challenge);
+                        refusal
+                    }
+                    _ => forward(&bed, &uri)
+                        .await
+                        .unwrap_or_else(|_| status(StatusCode::BAD_GATEWAY)),
+                }
+            }
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { address, hosts, server: server.abort_handle() })
+    }
+}
+
+fn is_amazons(header: &HeaderValue) -> bool {
+    let pair = header.to_str().ok().and_then(|header| header.strip_prefix("Basic "));
+    let pair = pair.and_then(|pair| STANDARD.decode(pair).ok());
+    pair.is_some_and(|pair| pair.starts_with(b"AWS:"))
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::from("{}"));
+    *response.status_mut() = status;
+    response
+}
+
+async fn forward(bed: &Bed, uri: &Uri) -> Outcome<Response<Body>> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let answer = bed.http().get(&format!("{}{path}", bed.registry().await?.url())).await?;
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    Ok(response)
+}
+
+/// Moto, which checks signatures after the calls that make its first user.
+struct Amazon {
+    url: String,
+    id: String,
+    secret: String,
+    _process: Process,
+}
+
+impl Amazon {
+    async fn start(bed: &Bed) -> Outcome<Self> {
+        let port = port::free();
+        let mut command = bed.command("moto_server");
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        command.env("INITIAL_NO_AUTH_ACTION_COUNT", "3");
+        let process =
+            Process::start("moto_server", command, bed.path("log").join(bed.unique("moto")))?;
+        let url = format!("http://127.0.0.1:{port}");
+        let data = format!("{url}/moto-api/data.json");
+        process
+            .ready(Duration::from_secs(60), async || bed.http().answers(&data, 200).await)
+            .await?;
+        let act = async |action: &str| {
+            let scope = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+            let request = bed.http().request("POST", &url).header("Authorization", scope);
+            let body = format!("Version=2010-05-08&UserName=robot&{action}");
+            request.body("application/x-www-form-urlencoded", body).expect(200).await
+        };
+        act("Action=CreateUser").await?;
+        let policy = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+        ]});
+        act(&format!(
+            "Action=PutUserPolicy&PolicyName=pull&PolicyDocument={}",
+            escaped(&policy.to_string())
+        ))
+        .await?;
+        let key = act("Action=CreateAccessKey").await?.text();
+        let element = |name: &str| {
+            let after = key.split_once(&format!("<{name}>"))?.1;
+            Some(after.split_once('<')?.0.to_owned())
+        };
+        let (id, secret) = (element("AccessKeyId"), element("SecretAccessKey"));
+        let missing = || format!("moto gave no key: {key}");
+        Ok(Self {
+            url,
+            id: id.ok_or_else(missing)?,
+            secret: secret.ok_or_else(missing)?,
+            _process: process,
+        })
+    }
+
+    fn environment<'e>(&'e self, secret: &'e str) -> [(&'e str, &'e str); 3] {
+        [
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("AWS_ACCESS_KEY_ID", &self.id),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+        ]
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+async fn amazon(bed: Bed) -> Outcome {
+    let (stage, amazon) = (Stage::open(&bed).await?, Amazon::start(&bed).await?);
+    let proxy = Proxy::open(&bed).await?;
+    let (_, name) = image_with(&bed, &["1.0.0", "1.1.0"]).await?;
+    let yaml = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: proxy}}\nstringData: {{address: 'http://{}'}}\n\
+         ---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata: {{name: web}}\n\
+         spec: {{image: '{HOST}/{name}', interval: 10h, provider: aws, insecure: true, proxySecretRef: {{name: proxy}}}}\n\
+         ---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata: {{name: thief}}\n\
+         spec: {{image: '{}/{name}', interval: 10h, provider: aws, insecure: true}}\n",
+        proxy.address, proxy.address,
+    );
+    stage.apply(&yaml).await?;
+    let cache = bed.folder("imagebot-cache")?.display().to_string();
+    let start = async |secret: &str| {
+        let flags = stage.flags(&cache);
+        let environment = amazon.environment(secret);
+        Daemon::start_in(&environment, &bed, "imagebot", Some(stage.kubeconfig()), &flags).await
+    };
+    let imagebot = start("of-nobody-at-all").await?;
+    let refused = eventually(SOON, "a wrong key is refused", async || {
+        let is = stage.ready("ImageRepository", "web").await?;
+        if is.status == "False" { Ok(is) } else { Err(format!("{is:?}").into()) }
+    });
+    let refused = refused.await?;
+    assert!(
+        refused.message.contains("could not log in to Amazon ECR: Amazon ECR answered 4"),
+        "{refused:?}"
+    );
+    stage.is_silent_about(&[&imagebot], &["of-nobody-at-all"]).await?;
+    imagebot.terminate().await?;
+    let imagebot = start(&amazon.secret).await?;
+    stage.request("ImageRepository", "web").await?;
+    let status = stage.succeeded("ImageRepository", "web").await?["status"].clone();
+    assert_eq!(status["lastScanResult"]["latestTags"], json!(["1.1.0", "1.0.0"]));
+    let is = stage.ready("ImageRepository", "thief").await?;
+    assert!(is.message.contains("is no registry of Amazon ECR"), "{is:?}");
+    let hosts = proxy.hosts.lock().expect("no holder of this lock panics").clone();
+    assert!(hosts.iter().all(|host| host == HOST), "{hosts:?}");
+    stage.is_silent_about(&[&imagebot], &[&amazon.secret, "auth-token"]).await
+}
