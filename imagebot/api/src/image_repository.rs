@@ -157,7 +157,7 @@ pub struct ImageRepositoryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_scan_result: Option<ScanResult>,
 
-    /// The last scan, if its list is not used because too many tags were gone. Signet's own.
+    /// The last scan, if its list is not used since too many tags were gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld_scan_result: Option<WithheldScan>,
 
@@ -201,8 +201,8 @@ pub struct WithheldScan {
     /// How many of the tags of `lastScanResult` were not among them.
     pub missing_count: i64,
 
-    /// The value of the annotation `signet.dev/accept-tag-loss` with which the list is used after
-    /// all. It names the list that is given up, so it works once.
+    /// The value of the annotation `signet.dev/accept-tag-loss` with which the list is used: it
+    /// names the one that is given up, so it works once.
     pub accept: String,
 }
 

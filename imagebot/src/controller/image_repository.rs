@@ -35,6 +35,9 @@ pub use error::Error;
 use scan::Reason;
 use telemetry::Telemetry;
 
+/// The shortest pause between scans, and the shortest time for one.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// The controller of `ImageRepository`.
 pub struct ImageRepositories {
     core: Core,
@@ -174,17 +177,16 @@ impl Reconciler for ImageRepositories {
             return Err(Error::FeatureGate);
         }
         let image = Repository::parse(&spec.image).map_err(Error::Image)?;
-        let positive = |field, duration: &imagebot_api::Duration| {
-            let parsed = duration.parse().map_err(|source| Error::Duration { field, source })?;
-            if parsed < Duration::from_secs(1) {
-                Err(Error::TooShort { field })
-            } else {
-                Ok(parsed)
-            }
+        let parse = |field, duration: &imagebot_api::Duration| {
+            duration.parse().map_err(|source| Error::Duration { field, source })
         };
-        let interval = positive("spec.interval", &spec.interval)?;
+        let interval = parse("spec.interval", &spec.interval)?;
+        if interval < SHORTEST {
+            return Err(Error::TooShort { field: "spec.interval" });
+        }
+        // As upstream has it, a shorter one means a second.
         let timeout = match &spec.timeout {
-            Some(timeout) => positive("spec.timeout", timeout)?,
+            Some(timeout) => parse("spec.timeout", timeout)?.max(SHORTEST),
             None => interval,
         };
         let exclusions = Exclusions::parse(&spec.exclusion_list).map_err(Error::Exclusions)?;

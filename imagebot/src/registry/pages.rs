@@ -222,6 +222,10 @@ impl<'l, 's> Lister<'l, 's> {
 
     async fn read(&mut self, response: &mut Response) -> Result<Vec<String>, Error> {
         let host = &self.session.key.host;
+        if response.status() != StatusCode::OK {
+            // Such as 206: a part of a list is none.
+            return Err(Error::Garbled { host: host.clone(), what: "a list of tags comes with 200" });
+        }
         let body = {
             self.place.take(self.session).await;
             let mut body = pin!(client::body(response, host, LONGEST_PAGE));
