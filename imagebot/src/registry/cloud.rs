@@ -123,7 +123,7 @@ impl Clouds {
     }
 
     /// Who this process is to a cloud: the same for all objects.
-    pub(super) fn fingerprint(&self, cloud: Cloud) -> Fingerprint {
+    pub(super) fn fingerprint(cloud: Cloud) -> Fingerprint {
         Sha256::digest(format!("cloud {}", cloud.name())).into()
     }
 

@@ -73,11 +73,14 @@ pub(super) struct Answered {
     status: u16,
 }
 
+/// A registry, and as whom it is asked.
+type Who = (String, Option<Fingerprint>);
+
 /// The gates that are known.
 pub(super) struct Gates {
     pace: Pace,
     pub(super) answers: Family<Answered, Counter>,
-    known: Mutex<HashMap<(String, Option<Fingerprint>), Arc<Gate>>>,
+    known: Mutex<HashMap<Who, Arc<Gate>>>,
 }
 
 /// The way to one registry as one identity.

@@ -224,7 +224,10 @@ impl<'l, 's> Lister<'l, 's> {
         let host = &self.session.key.host;
         if response.status() != StatusCode::OK {
             // Such as 206: a part of a list is none.
-            return Err(Error::Garbled { host: host.clone(), what: "a list of tags comes with 200" });
+            return Err(Error::Garbled {
+                host: host.clone(),
+                what: "a list of tags comes with 200",
+            });
         }
         let body = {
             self.place.take(self.session).await;

@@ -106,7 +106,7 @@ impl Shared {
     pub(super) fn identity(&self, repository: &Repository, access: &Access) -> Option<Fingerprint> {
         match &access.login {
             Login::Keychain(keychain) => keychain.find(repository).map(|found| found.fingerprint()),
-            Login::Cloud(cloud) => Some(self.clouds.fingerprint(*cloud)),
+            Login::Cloud(cloud) => Some(Clouds::fingerprint(*cloud)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the tag database promises.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
 };
 
@@ -145,7 +145,6 @@ fn stores_until_it_is_killed() {
             let found = Found { tags: Some(&list), memo: Some(&[7; 5000]) };
             tags.store(&format!("apps/{key}"), &numbered_scan(&list, before + 1), found).unwrap();
             // Not with `print`: the harness would collect it.
-            use std::io::Write as _;
             writeln!(io::stdout(), "\nstored {key} {}", before + 1).unwrap();
         }
         if at % 7 == 6 {

@@ -225,20 +225,12 @@ async fn pages_that_have_a_name_are_read_once() {
     let version = Arc::new(AtomicUsize::new(1));
     let second = Arc::clone(&version);
     let server = Server::start(move |asked| {
-        let (tags, etag, link): (Vec<String>, String, _) = match asked.parameter("last") {
-            None => (
-                vec!["1".into(), "2".into()],
-                "\"a\"".into(),
-                Some("/v2/team/web/tags/list?last=2"),
-            ),
-            Some(_) => {
-                let version = second.load(SeqCst);
-                (
-                    (2..=2 + version).map(|n| n.to_string()).collect(),
-                    format!("W/\"{version}\""),
-                    None,
-                )
-            }
+        let version = second.load(SeqCst);
+        let (tags, etag, link): (Vec<String>, String, _) = if asked.parameter("last").is_some() {
+            let tags = (2..=2 + version).map(|number| number.to_string()).collect();
+            (tags, format!("W/\"{version}\""), None)
+        } else {
+            (vec!["1".into(), "2".into()], "\"a\"".into(), Some("/v2/team/web/tags/list?last=2"))
         };
         if asked.unless.as_deref() == Some(&etag) {
             return answer(304, &[], "");

@@ -8,7 +8,7 @@ use crate::registry::{
     tests::server::{Server, answer},
 };
 
-fn context(pairs: Vec<(&'static str, String)>) -> (Environment, Client) {
+fn context(pairs: &[(&'static str, String)]) -> (Environment, Client) {
     let environment = Environment::of(|name| {
         pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
     });
@@ -16,7 +16,7 @@ fn context(pairs: Vec<(&'static str, String)>) -> (Environment, Client) {
     (environment, Client::new())
 }
 
-fn with<'c>((environment, client): &'c (Environment, Client)) -> Context<'c> {
+fn with((environment, client): &(Environment, Client)) -> Context<'_> {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     Context { environment, client: client.clone(), near: client.clone(), now }
 }
@@ -54,12 +54,12 @@ async fn every_identity_of_azures_becomes_a_token_of_the_registry() {
             ("AZURE_CLIENT_ID", "client".to_owned()),
             ("AZURE_TENANT_ID", "tenant".to_owned()),
         ];
-        context(known.into_iter().chain(more).collect())
+        context(&known.into_iter().chain(more).collect::<Vec<_>>())
     };
     let environments = [
         who(vec![(FEDERATED, file.path().display().to_string())]),
         who(vec![("AZURE_CLIENT_SECRET", "s3cr3t".to_owned())]),
-        context(vec![("AZURE_POD_IDENTITY_AUTHORITY_HOST", url.clone())]),
+        context(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", url.clone())]),
     ];
     for environment in &environments {
         let token = token(&with(environment)).await.unwrap();

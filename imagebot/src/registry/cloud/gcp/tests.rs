@@ -23,7 +23,7 @@ fn context(pairs: &[(&'static str, String)]) -> (Environment, Client) {
     (environment, Client::new())
 }
 
-fn with<'c>((environment, client): &'c (Environment, Client)) -> Context<'c> {
+fn with((environment, client): &(Environment, Client)) -> Context<'_> {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     Context { environment, client: client.clone(), near: client.clone(), now }
 }
