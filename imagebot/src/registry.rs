@@ -118,8 +118,7 @@ impl Registry {
         let (shared, repository) = (Arc::clone(&self.shared), repository.clone());
         let access = access.share();
         let ask = async move {
-            let gate =
-                shared.gates.of(repository.registry(), shared.identity(&repository, &access));
+            let gate = shared.gates.of(repository.registry(), access.whom(&repository));
             let _room = gate.enter().await;
             // Without it everything is read.
             let before = spawn_blocking(before).await.unwrap_or_default();
@@ -147,8 +146,7 @@ impl Registry {
         let (shared, repository) = (Arc::clone(&self.shared), repository.clone());
         let (access, tag) = (access.share(), tag.to_owned());
         let ask = async move {
-            let gate =
-                shared.gates.of(repository.registry(), shared.identity(&repository, &access));
+            let gate = shared.gates.of(repository.registry(), access.whom(&repository));
             let _room = gate.enter().await;
             let mut failed = None;
             for scheme in shared.schemes(repository.registry(), &access) {
@@ -173,7 +171,7 @@ impl Registry {
         Ok(Need {
             registry,
             insecure: access.insecure,
-            identity: self.shared.identity(repository, access),
+            identity: access.whom(repository),
             path: repository.path().to_owned(),
             tag: tag.map(str::to_owned),
         })

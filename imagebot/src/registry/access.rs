@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use imagebot_core::reference::Repository;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use zeroize::Zeroizing;
@@ -97,6 +98,14 @@ impl Access {
             ca: self.ca.clone(),
             identity: self.identity.clone(),
             proxy: self.proxy.clone(),
+        }
+    }
+
+    /// The identity of the credential for `repository`.
+    pub(super) fn whom(&self, repository: &Repository) -> Option<Fingerprint> {
+        match &self.login {
+            Login::Keychain(keychain) => keychain.find(repository).map(|found| found.fingerprint()),
+            Login::Cloud(cloud) => Some(cloud.fingerprint()),
         }
     }
 

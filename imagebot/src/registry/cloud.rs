@@ -114,17 +114,17 @@ impl Cloud {
             Self::Gcp => "Google Artifact Registry",
         }
     }
+
+    /// Who this process is to the cloud: the same for all objects.
+    pub(super) fn fingerprint(self) -> Fingerprint {
+        Sha256::digest(format!("cloud {}", self.name())).into()
+    }
 }
 
 impl Clouds {
     pub(super) fn new(environment: Environment) -> Self {
         let (good, turns) = <_>::default();
         Self { environment, clock: Clock::system(), good, turns }
-    }
-
-    /// Who this process is to a cloud: the same for all objects.
-    pub(super) fn fingerprint(cloud: Cloud) -> Fingerprint {
-        Sha256::digest(format!("cloud {}", cloud.name())).into()
     }
 
     /// What to show to the registry `host`.

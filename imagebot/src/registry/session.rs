@@ -102,14 +102,6 @@ impl Shared {
         }
     }
 
-    /// The identity of the credential for `repository`.
-    pub(super) fn identity(&self, repository: &Repository, access: &Access) -> Option<Fingerprint> {
-        match &access.login {
-            Login::Keychain(keychain) => keychain.find(repository).map(|found| found.fingerprint()),
-            Login::Cloud(cloud) => Some(Clouds::fingerprint(*cloud)),
-        }
-    }
-
     /// The schemes to try, the likeliest first.
     pub(super) fn schemes(&self, host: &str, access: &Access) -> Vec<&'static str> {
         if !access.insecure && !is_private(host) {
@@ -161,7 +153,7 @@ impl<'s> Session<'s> {
     ) -> Result<Self, Error> {
         let host = repository.registry();
         let (client, key) = shared.client(host, access)?;
-        let identity = shared.identity(repository, access);
+        let identity = access.whom(repository);
         let origin =
             Url::parse(&format!("{scheme}://{host}/")).map_err(|_| Error::no_scheme(host))?;
         let credential = match &access.login {
