@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libtest_mimic::Trial;
 use serde_json::json;
+use tests::http::Http;
 use tests::process::Process;
 use tests::trial::trial;
 use tests::{Bed, Daemon, Need, Outcome, eventually, port};
@@ -49,11 +50,11 @@ impl Proxy {
     async fn open(bed: &Bed) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let bed = bed.clone();
+        let (http, registry) = (bed.http().clone(), bed.registry().await?.url());
         let hosts = Arc::<Mutex<Vec<String>>>::default();
         let seen = Arc::clone(&hosts);
         let router = Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap| {
-            let (bed, seen) = (bed.clone(), Arc::clone(&seen));
+            let (http, registry, seen) = (http.clone(), registry.clone(), Arc::clone(&seen));
             async move {
                 let host = uri.host().unwrap_or_default().to_owned();
                 seen.lock().expect("no holder of this lock panics").push(host);
@@ -69,7 +70,7 @@ impl Proxy {
                         refusal.headers_mut().insert("www-authenticate", challenge);
                         refusal
                     }
-                    _ => forward(&bed, &uri)
+                    _ => forward(&http, &registry, &uri)
                         .await
                         .unwrap_or_else(|_| status(StatusCode::BAD_GATEWAY)),
                 }
@@ -92,9 +93,9 @@ fn status(status: StatusCode) -> Response<Body> {
     response
 }
 
-async fn forward(bed: &Bed, uri: &Uri) -> Outcome<Response<Body>> {
+async fn forward(http: &Http, registry: &str, uri: &Uri) -> Outcome<Response<Body>> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let answer = bed.http().get(&format!("{}{path}", bed.registry().await?.url())).await?;
+    let answer = http.get(&format!("{registry}{path}")).await?;
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     Ok(response)
