@@ -25,10 +25,8 @@ mod image_choice;
 mod image_cli;
 mod image_commits;
 mod image_digests;
-mod image_cloud;
 mod image_documented;
 mod image_faults;
-mod image_flux;
 mod image_hooks;
 mod image_leader;
 mod image_liar;
@@ -37,7 +35,6 @@ mod image_outages;
 mod image_policies;
 mod image_proposals;
 mod image_reactions;
-mod image_registry;
 mod image_relay;
 mod image_rest;
 mod image_ssh;
@@ -80,9 +77,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_commits::trials,
         image_digests::trials,
         image_documented::trials,
-        image_cloud::trials,
         image_faults::trials,
-        image_flux::trials,
         image_hooks::trials,
         image_leader::trials,
         image_markerless::trials,
@@ -90,7 +85,6 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_policies::trials,
         image_proposals::trials,
         image_reactions::trials,
-        image_registry::trials,
         image_rest::trials,
         image_stock::trials,
         image_verify::trials,
