@@ -77,6 +77,7 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tags::Found;
 
     #[tokio::test]
     async fn policies_of_one_image_share_one_list() {
@@ -92,11 +93,15 @@ mod tests {
         };
         let lists = Lists::new(Arc::clone(&tags));
         assert!(lists.get("a/b").await.unwrap().is_none());
-        tags.store("a/b", &scan(1), Some(&["1.0.0".to_owned()])).unwrap();
+        let store = |at, tag: &str| {
+            let list = [tag.to_owned()];
+            tags.store("a/b", &scan(at), Found { tags: Some(&list), memo: None }).unwrap();
+        };
+        store(1, "1.0.0");
         let first = lists.get("a/b").await.unwrap().unwrap();
         let second = lists.get("a/b").await.unwrap().unwrap();
         assert!(Arc::ptr_eq(&first, &second));
-        tags.store("a/b", &scan(2), Some(&["1.1.0".to_owned()])).unwrap();
+        store(2, "1.1.0");
         let third = lists.get("a/b").await.unwrap().unwrap();
         assert_eq!(third.tags.tags(), ["1.1.0"]);
     }
