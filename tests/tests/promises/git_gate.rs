@@ -1,7 +1,9 @@
-//! A Git host that lets in whoever shows its token, with the API that sells tokens to Apps.
+//! A Git host that lets in whoever shows its token, with the APIs that sell tokens to Apps and to
+//! workloads.
 //!
 //! Behind it is the bed's own Git server, whose password only the gate knows.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -26,6 +28,10 @@ pub(crate) const BOUGHT: &str = "ghs_theTokenOfTheInstallation";
 pub(crate) const APP: &str = "4711";
 pub(crate) const INSTALLATION: &str = "815";
 
+/// The tenant and the client ID of the workload.
+pub(crate) const TENANT: &str = "a-tenant";
+pub(crate) const CLIENT: &str = "a-client";
+
 /// A running host. It stops when dropped.
 pub(crate) struct Gate {
     address: String,
@@ -47,6 +53,9 @@ impl Gate {
                 async move {
                     let shown = headers.get(header::AUTHORIZATION);
                     let shown = shown.and_then(|it| it.to_str().ok()).unwrap_or_default();
+                    if uri.path() == format!("/{TENANT}/oauth2/v2.0/token") {
+                        return trade(&body, &count);
+                    }
                     if uri.path().starts_with("/api/v3/") {
                         return sell(&method, &uri, shown, &count);
                     }
@@ -108,6 +117,26 @@ fn sell(method: &Method, uri: &Uri, shown: &str, sold: &Mutex<usize>) -> Respons
     *sold.lock().expect("no holder of this lock panics") += 1;
     let granted = json!({"token": BOUGHT, "expires_at": "2099-01-01T00:00:00Z"});
     answer(StatusCode::CREATED, &granted.to_string())
+}
+
+/// Entra ID's answer to a token of Kubernetes that was made for it, for an account `git`.
+fn trade(body: &[u8], sold: &Mutex<usize>) -> Response<Body> {
+    let form = format!("http://form/?{}", String::from_utf8_lossy(body));
+    let form = reqwest::Url::parse(&form).expect("a form makes a query");
+    let form: BTreeMap<_, _> = form.query_pairs().collect();
+    let field = |name: &str| form.get(name).map(|value| &**value).unwrap_or_default();
+    let claims = field("client_assertion").split('.').nth(1);
+    let claims = claims.and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok()).unwrap_or_default();
+    let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
+    let is_git = claims["sub"].as_str().is_some_and(|sub| sub.ends_with(":git"));
+    let is_for_us = claims["aud"] == json!(["api://AzureADTokenExchange"]);
+    if !is_git || !is_for_us || field("client_id") != CLIENT {
+        let said = r#"{"error": "invalid_client", "error_description": "AADSTS700211: no match"}"#;
+        return answer(StatusCode::UNAUTHORIZED, said);
+    }
+    *sold.lock().expect("no holder of this lock panics") += 1;
+    let granted = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": BEARER});
+    answer(StatusCode::OK, &granted.to_string())
 }
 
 async fn pass(

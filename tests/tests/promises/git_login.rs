@@ -21,6 +21,7 @@ const NEEDS: &[Need] =
 pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
     vec![
         trial(bed, "git_login::every_way_of_logging_in_leads_to_the_files", NEEDS, every_way),
+        trial(bed, "git_login::a_workload_logs_in_as_the_account_that_it_names", NEEDS, workload),
         trial(bed, "git_login::what_does_not_fit_is_told_with_a_remedy", NEEDS, misfits),
     ]
 }
@@ -194,6 +195,47 @@ fn mutual(bed: &Bed) -> Outcome<Value> {
         "tls.crt": read(&authority.client_certificate)?,
         "tls.key": read(&authority.client_key)?,
     }))
+}
+
+async fn workload(bed: Bed) -> Outcome {
+    let values = ["features.workloadIdentity=true"];
+    let (stage, keys) = (Stage::with(&bed, "login", &values).await?, Keys::new(&bed)?);
+    stage.put(&serde_json::to_value(imagebot_api::git_repository_crd())?).await?;
+    let git = bed.git_http().await?;
+    let repository = bed.repository("app", &[("secret.yaml", &keys.file(&bed, "app", "one")?)])?;
+    let gate = Gate::open(&bed, &git.http_url(&repository)).await?;
+    let azure = json!({"provider": "azure", "serviceAccountName": "git"});
+    let way = Way::new("app", &gate.url_of(&git.http_url(&repository)), json!({})).with(azure);
+    stage.put(&age(&keys)).await?;
+    for manifest in way.manifests() {
+        stage.put(&manifest).await?;
+    }
+    let daemon = stage.sealer(&["--azure-authority-host", &gate.url()]).await?;
+    let sync = ("GitSecretSync", "app");
+    let missing = ["could not act as the ServiceAccount", "/git`", "create it"];
+    stage.told(sync, ("Ready", "False"), &missing).await?;
+    let account = |client: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": "git", "annotations": {
+                "azure.workload.identity/tenant-id": git_gate::TENANT,
+                "azure.workload.identity/client-id": client,
+            }},
+        })
+    };
+    // Accounts are not watched; whoever mends one asks for a look.
+    let ask = async |at: &str| {
+        let asked = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": at}}});
+        stage.patch("GitRepository", "app", &asked).await.map(drop)
+    };
+    stage.put(&account("a-stranger")).await?;
+    ask("1").await?;
+    stage.told(sync, ("Ready", "False"), &["answered 401", "AADSTS700211: no match"]).await?;
+    stage.put(&account(git_gate::CLIENT)).await?;
+    ask("2").await?;
+    stage.holds("app", &[("key", "one")]).await?;
+    assert_eq!(gate.sold(), 1);
+    stage.is_silent_about(&daemon, &[git_gate::BEARER, "eyJ"]).await
 }
 
 async fn misfits(bed: Bed) -> Outcome {
