@@ -7,7 +7,7 @@ use kube::{
     Resource, ResourceExt,
     runtime::{
         controller::{self, Action, ReconcileRequest},
-        reflector::ObjectRef,
+        reflector::{ObjectRef, Store},
     },
 };
 use tokio::sync::Semaphore;
@@ -44,7 +44,8 @@ pub async fn drive<R: Reconciler>(
     let at_once = if R::PATIENT { core.concurrency.max(PATIENT) } else { core.concurrency };
     let config = controller::Config::default().concurrency(at_once);
     let writers = Semaphore::new(core.concurrency.into());
-    let driver = Arc::new(Driver { core, reconciler, memory: Memory::default(), writers });
+    let (store, memory) = (objects.store(), Memory::default());
+    let driver = Arc::new(Driver { core, reconciler, store, memory, writers });
     let changes = driver.clone().changes(&objects);
     let queue = stream::select(changes.boxed(), wakes.boxed())
         .map(|reference| Ok::<_, Infallible>(ReconcileRequest::from(reference)));
@@ -69,6 +70,7 @@ const PATIENT: u16 = 4096;
 struct Driver<R: Reconciler> {
     core: Core,
     reconciler: Arc<R>,
+    store: Store<R::Object>,
     memory: Memory<R::Object>,
     /// Who writes statuses and events.
     writers: Semaphore,
@@ -123,7 +125,9 @@ impl<R: Reconciler> Driver<R> {
     }
 
     async fn reconcile(self: Arc<Self>, object: Arc<R::Object>) -> (Action, Option<Failure>) {
-        let object = self.memory.newest(object);
+        let reference = ObjectRef::from_obj(object.as_ref());
+        let seen = || self.store.get(&reference).unwrap_or(object);
+        let object = self.memory.newest(&reference, seen);
         if object.meta().deletion_timestamp.is_some() {
             return self.delete(&object).await;
         }

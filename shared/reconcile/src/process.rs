@@ -258,7 +258,12 @@ impl Process {
             lost = lead(elector.as_ref(), self.leading) => Err(lost),
         };
         running.abort_all();
-        self.core.events.finish();
+        if matches!(outcome, Err(Error::LeaseLost)) {
+            // Whoever leads now tells what is new.
+            news.abort_all();
+        } else {
+            self.core.events.finish();
+        }
         let ended = async { tokio::join!(all_ended(&mut running), all_ended(&mut news)) };
         let _ = timeout(FAREWELL, ended).await;
         if let Some(elector) = elector {

@@ -51,21 +51,15 @@ impl<K: Object> Memory<K> {
         news
     }
 
-    /// The newer of `object` (from the watch) and what our last write answered, so that a reconcile
-    /// right after a write never acts on the state before it.
-    pub(super) fn newest(&self, object: Arc<K>) -> Arc<K> {
-        let mut objects = self.lock();
-        let Some(entry) = objects.get_mut(&ObjectRef::from_obj(object.as_ref())) else {
-            return object;
-        };
-        match &entry.written {
-            Some(written) if is_newer(written.as_ref(), object.as_ref()) => Arc::clone(written),
-            Some(_) => {
-                entry.written = None;
-                object
-            }
-            None => object,
-        }
+    /// The newest state of the object that is known: of what `seen` answers (what the watch knows
+    /// now) and what our last write answered, so that a reconcile right after a write never acts on
+    /// the state before it.
+    ///
+    /// `seen` is asked last: a write is forgotten only after the watch has caught up with it.
+    pub(super) fn newest(&self, reference: &ObjectRef<K>, seen: impl FnOnce() -> Arc<K>) -> Arc<K> {
+        let written = self.lock().get(reference).and_then(|entry| entry.written.clone());
+        let seen = seen();
+        written.filter(|written| is_newer(written.as_ref(), seen.as_ref())).unwrap_or(seen)
     }
 
     /// Remembers what a write of ours answered, unless the watch was faster.
