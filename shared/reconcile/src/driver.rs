@@ -43,7 +43,9 @@ pub async fn drive<R: Reconciler>(
 ) {
     let at_once = if R::PATIENT { core.concurrency.max(PATIENT) } else { core.concurrency };
     let config = controller::Config::default().concurrency(at_once);
-    let writers = Semaphore::new(core.concurrency.into());
+    // No bound on the verbs is none on the API.
+    let writers = if core.concurrency == 0 { WRITERS } else { usize::from(core.concurrency) };
+    let writers = Semaphore::new(writers);
     let (store, memory) = (objects.store(), Memory::default());
     let driver = Arc::new(Driver { core, reconciler, store, memory, writers });
     let changes = driver.clone().changes(&objects);
@@ -64,6 +66,8 @@ pub async fn drive<R: Reconciler>(
     outcomes.for_each(|_| future::ready(())).await;
 }
 
+/// How many statuses are written at once where as many objects as there are may be in the verbs.
+const WRITERS: usize = 8;
 /// How many objects of a patient kind are in the verbs at once.
 const PATIENT: u16 = 4096;
 
