@@ -43,7 +43,7 @@ pub async fn drive<R: Reconciler>(
 ) {
     let at_once = if R::PATIENT { core.concurrency.max(PATIENT) } else { core.concurrency };
     let config = controller::Config::default().concurrency(at_once);
-    // No bound on the verbs is none on the API.
+    // Where the verbs have no bound, the API still has one.
     let writers = if core.concurrency == 0 { WRITERS } else { usize::from(core.concurrency) };
     let writers = Semaphore::new(writers);
     let (store, memory) = (objects.store(), Memory::default());

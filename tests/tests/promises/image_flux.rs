@@ -99,7 +99,7 @@ async fn creates(bed: Bed) -> Outcome {
     let imagebot = stage.imagebot().await?;
     let create =
         format!("create image repository app --image {image} --interval 10m --scan-timeout 30s");
-    says_all(&stage, &create, &["scan"]).await?;
+    says_all(&stage, &create, &["ImageRepository reconciliation completed"]).await?;
     says_all(
         &stage,
         "create image policy app --image-ref app --select-semver 5.x --reflect-digest IfNotPresent",

@@ -1,16 +1,10 @@
 //! How imagebot reads registries: what it believes, what it keeps, and how much of either.
 
-use std::time::Duration;
-
-use axum::Router;
-use axum::http::{Uri, header::CONTENT_TYPE};
-use axum::response::IntoResponse as _;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tests::registry::{Options, Registry, docker_config};
-use tests::trial::{trial, trial_within};
-use tests::{Bed, Daemon, Need, Outcome, eventually, registry};
-use tokio::net::TcpListener;
+use tests::trial::trial;
+use tests::{Bed, Need, Outcome, eventually, registry};
 
 use crate::image_stage::{SOON, Stage, image_with};
 
@@ -23,12 +17,9 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "image_registry::a_list_that_lost_much_is_used_when_someone_accepts_it", NEEDS, shrinks),
         trial(bed, "image_registry::one_secret_may_hold_the_login_and_the_authority", OWN, one_secret),
         trial(bed, "image_registry::a_suspended_image_answers_requests_and_is_not_scanned", NEEDS, suspended),
-        trial_within(MINUTES, bed, "image_registry::a_thousand_repositories_of_ten_thousand_tags_fit_into_a_hundred_megabytes", &[], many),
     ];
     trials
 }
-
-const MINUTES: Duration = Duration::from_secs(600);
 
 fn repository(name: &str, image: &str, more: &str) -> String {
     format!(
@@ -122,69 +113,4 @@ async fn suspended(bed: Bed) -> Outcome {
         if *count == 2 { Ok(()) } else { Err(format!("it has {count}").into()) }
     })
     .await
-}
-
-const REPOSITORIES: usize = 1000;
-const TAGS: usize = 10_000;
-
-/// The tags of a repository, in pages of a thousand; none has a tag of another.
-fn tags(uri: &Uri) -> Option<(String, String)> {
-    let name = uri.path().strip_prefix("/v2/")?.strip_suffix("/tags/list")?;
-    let query = uri.query().unwrap_or_default();
-    let last = query.split('&').find_map(|pair| pair.strip_prefix("last="));
-    let first =
-        last.and_then(|last| last.rsplit_once('-')?.1.parse::<usize>().ok()).map_or(0, |at| at + 1);
-    let end = (first + 1000).min(TAGS);
-    let mut body = format!("{{\"name\":\"{name}\",\"tags\":[");
-    for at in first..end {
-        body.push_str(if at == first { "" } else { "," });
-        body.push_str(&format!("\"{name}-2026.11-{at:05}\""));
-    }
-    body.push_str("]}");
-    let next =
-        format!("</v2/{name}/tags/list?n=1000&last={name}-2026.11-{:05}>; rel=\"next\"", end - 1);
-    Some((body, if end < TAGS { next } else { String::new() }))
-}
-
-async fn many(bed: Bed) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let host = listener.local_addr()?;
-    let router = Router::new().fallback(async |uri: Uri| match tags(&uri) {
-        Some((body, link)) if link.is_empty() => {
-            ([(CONTENT_TYPE, "application/json".to_owned())], body).into_response()
-        }
-        Some((body, link)) => ([("link", link)], body).into_response(),
-        None => "{}".into_response(),
-    });
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let folder = bed.folder("many")?;
-    for index in 0..REPOSITORIES {
-        let yaml = repository(&format!("r{index:04}"), &format!("{host}/r{index:04}"), "");
-        std::fs::write(folder.join(format!("r{index:04}.yaml")), yaml)?;
-    }
-    let (folder, state) =
-        (folder.display().to_string(), bed.folder("state")?.display().to_string());
-    let flags = [
-        "--local",
-        &folder,
-        "--state-dir",
-        &state,
-        "--registry-qps",
-        "60000",
-        "--log-level",
-        "warn",
-    ];
-    let imagebot = Daemon::start(&bed, "imagebot", None, &flags).await?;
-    eventually(MINUTES, "every scan", async || {
-        let scans = imagebot.metric("imagebot_scans_total").await?;
-        if scans >= REPOSITORIES as f64 { Ok(()) } else { Err(format!("{scans} scans").into()) }
-    })
-    .await?;
-    let found =
-        imagebot.metric("imagebot_image_tags{namespace=\"default\",name=\"r0999\"}").await?;
-    assert!((found - TAGS as f64).abs() < 0.5, "{found}");
-    let peak = imagebot.usage()?.peak_kib >> 10;
-    assert!(peak < 100, "{peak} MiB at the most");
-    server.abort();
-    Ok(())
 }

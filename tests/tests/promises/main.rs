@@ -23,6 +23,7 @@ mod git_tunnel;
 mod image;
 mod image_choice;
 mod image_cli;
+mod image_cloud;
 mod image_commits;
 mod image_digests;
 mod image_documented;
@@ -35,6 +36,7 @@ mod image_outages;
 mod image_policies;
 mod image_proposals;
 mod image_reactions;
+mod image_registry;
 mod image_relay;
 mod image_rest;
 mod image_ssh;
@@ -74,6 +76,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image::trials,
         image_choice::trials,
         image_cli::trials,
+        image_cloud::trials,
         image_commits::trials,
         image_digests::trials,
         image_documented::trials,
@@ -85,6 +88,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_policies::trials,
         image_proposals::trials,
         image_reactions::trials,
+        image_registry::trials,
         image_rest::trials,
         image_stock::trials,
         image_verify::trials,
