@@ -169,7 +169,8 @@ impl<R: Reconciler> Driver<R> {
     /// Publishes what is new, writes the status if it differs, and says when to come back.
     ///
     /// The event goes first: a process that ends in between tells it again after its restart, for
-    /// the status still differs. The other way round it would never be told.
+    /// the status still differs. What waits in the queue of a burst is lost with a process that is
+    /// killed: events are news, not state.
     async fn tell(
         &self,
         object: &R::Object,

@@ -66,7 +66,7 @@ async fn works(bed: Bed) -> Outcome {
 
     bed.registry().await?.push(&name, "1.1.0").await?;
     says_all(&stage, "reconcile image repository web", &["scan fetched 2 tags"]).await?;
-    says_all(&stage, "reconcile image policy web", &["resolved to 1.1.0"]).await?;
+    says_all(&stage, "reconcile image policy web", &[":1.1.0"]).await?;
     says_all(&stage, "reconcile image update web", &["ImageUpdateAutomation"]).await?;
     says(&repository, "main", "apps/web.yaml", ":1.1.0 #").await?;
 
@@ -96,14 +96,14 @@ async fn works(bed: Bed) -> Outcome {
 async fn creates(bed: Bed) -> Outcome {
     let stage = Stage::open(&bed).await?;
     let (image, _) = image_with(&bed, &["5.0.0", "5.1.0"]).await?;
-    let imagebot = stage.imagebot().await?;
+    let _imagebot = stage.imagebot().await?;
     let create =
         format!("create image repository app --image {image} --interval 10m --scan-timeout 30s");
     says_all(&stage, &create, &["ImageRepository reconciliation completed"]).await?;
     says_all(
         &stage,
         "create image policy app --image-ref app --select-semver 5.x --reflect-digest IfNotPresent",
-        &["resolved to 5.1.0"],
+        &["ImagePolicy reconciliation completed"],
     )
     .await?;
     let status = stage.picked("app", "5.1.0").await?["status"].clone();
@@ -112,6 +112,5 @@ async fn creates(bed: Bed) -> Outcome {
         flux(&stage, &format!("delete image {kind} app --silent")).await?;
     }
     assert!(stage.list("ImageRepository").await?.is_empty());
-    assert!(imagebot.log().contains("ImagePolicy") || !imagebot.log().is_empty());
     Ok(())
 }

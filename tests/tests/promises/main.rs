@@ -28,6 +28,7 @@ mod image_commits;
 mod image_digests;
 mod image_documented;
 mod image_faults;
+mod image_flux;
 mod image_hooks;
 mod image_leader;
 mod image_liar;
@@ -81,6 +82,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_digests::trials,
         image_documented::trials,
         image_faults::trials,
+        image_flux::trials,
         image_hooks::trials,
         image_leader::trials,
         image_markerless::trials,
