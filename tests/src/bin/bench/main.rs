@@ -148,8 +148,11 @@ async fn compare(programs: &[Program], measure: impl AsyncFn(&Program) -> Outcom
 /// An API server of its own that serves every kind.
 async fn cluster(bed: &Bed) -> Outcome<Kubernetes> {
     let kubernetes = Kubernetes::start(bed).await?;
-    for (_, text) in crds::files()? {
-        kubernetes.apply("default", &text).await?;
+    for (path, text) in crds::files()? {
+        // The lists of fields beside them are not manifests.
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            kubernetes.apply("default", &text).await?;
+        }
     }
     let sources = serde_json::to_string(&imagebot_api::git_repository_crd())?;
     kubernetes.apply("default", &sources).await?;
