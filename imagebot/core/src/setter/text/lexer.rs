@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{super::syntax::Syntax, trim};
+use super::super::syntax::Syntax;
 
 /// A line.
 #[derive(Debug, Default)]
@@ -187,6 +187,6 @@ pub(super) fn words(text: &str, code: &Range<usize>) -> Vec<Range<usize>> {
         }
         start.get_or_insert(at);
     }
-    words.extend(start.map(|start| start..trim(text, code).end));
+    words.extend(start.map(|start| start..code.end));
     words
 }
