@@ -8,5 +8,4 @@ pub mod image_update_automation;
 pub mod inherited;
 mod lanes;
 pub mod registry_receiver;
-mod turn;
 pub mod wake;

@@ -14,3 +14,5 @@ pub mod markerless;
 pub mod registry;
 pub mod tags;
 pub mod verify;
+
+mod turn;

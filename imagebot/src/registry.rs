@@ -28,7 +28,6 @@ mod memo;
 mod pages;
 mod quota;
 mod session;
-mod turn;
 
 #[cfg(test)]
 mod tests;

@@ -36,11 +36,12 @@ use repo::{Cache, Mirror, SafeUrl};
 use source::{Origin, Sources};
 use tokio::task::spawn_blocking;
 
-use super::{
-    lanes::Lanes,
+use super::lanes::Lanes;
+use crate::{
+    daemon::Settings,
+    forge::Forges,
     turn::{Turn, Turns},
 };
-use crate::{daemon::Settings, forge::Forges};
 
 pub use error::Error;
 use group::Member;
@@ -69,7 +70,7 @@ pub struct ImageUpdateAutomations {
     remotes: Sources,
     settings: Settings,
     forges: Forges,
-    turns: Turns,
+    turns: Turns<String>,
     lanes: Lanes,
     memos: Memos,
     telemetry: Telemetry,
@@ -219,7 +220,7 @@ impl Reconciler for ImageUpdateAutomations {
         let begin = self.core.clock.now();
         let target = target::of(&valid.git, &source, parts, || branch(object))?;
         let remote = self.remotes.remote(&Origin::of(&source)).await.map_err(Error::Source)?;
-        let turn = self.turns.take(remote.url.as_str()).await;
+        let turn = self.turns.take(remote.url.as_str().to_owned()).await;
         let mirror = Arc::new(self.cache.mirror(remote).map_err(Error::Look)?);
         let (reader, wanted) = (Arc::clone(&mirror), target.wanted.clone());
         let look = self.blocking(mirror.url(), move || look(&reader, &wanted)).await?;

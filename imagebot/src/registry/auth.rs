@@ -23,8 +23,8 @@ use super::{
     gate::Kind,
     keychain::Credential,
     session::{HostKey, Session, is_loopback, lock},
-    turn::Turns,
 };
+use crate::turn::Turns;
 
 /// How long a token is good when the service does not say.
 const LIFETIME: u64 = 60;
@@ -90,7 +90,7 @@ pub(super) async fn authorization(
     }
     let realm = service(session, realm)?;
     // Who waited for the same token finds it.
-    let _turn = session.shared.tokens.turns.take(&key).await;
+    let _turn = session.shared.tokens.turns.take(key.clone()).await;
     if let Some(value) = session.shared.tokens.good(&key) {
         return Ok(Some(value));
     }

@@ -38,8 +38,9 @@ use super::{
     client,
     keychain::Credential,
     session::{Shared, is_loopback, lock},
-    turn::Turns,
 };
+
+use crate::turn::Turns;
 
 pub use environment::Environment;
 pub use error::Error;
@@ -139,7 +140,7 @@ impl Clouds {
         if let Some(good) = self.good(&key) {
             return Ok(good);
         }
-        let _turn = self.turns.take(&key).await;
+        let _turn = self.turns.take(key.clone()).await;
         if let Some(good) = self.good(&key) {
             return Ok(good);
         }
@@ -241,3 +242,6 @@ async fn read(variable: &'static str, path: &str) -> Result<Zeroizing<String>, E
     let text = text.await.map_err(std::io::Error::other).and_then(|text| text).map_err(lost)?;
     Ok(Zeroizing::new(text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,25 +1,10 @@
 //! Amazon's services, as their documentation has them.
 
-use reqwest::Client;
-
 use super::*;
 use crate::registry::{
-    cloud::Environment,
+    cloud::tests::{context, with},
     tests::server::{Asked, Server, answer},
 };
-
-fn context(pairs: &[(&'static str, String)]) -> (Environment, Client) {
-    let environment = Environment::of(|name| {
-        pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
-    });
-    reconcile::process::install_tls();
-    (environment, Client::new())
-}
-
-fn with((environment, client): &(Environment, Client)) -> Context<'_> {
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    Context { environment, client: client.clone(), near: client.clone(), now }
-}
 
 /// ECR, STS, a container's and an instance's credentials in one.
 async fn amazon() -> Server {

@@ -1,27 +1,33 @@
-//! One at a time: work on one remote is done by one automation after the other.
+//! One at a time: who wants the same thing waits for whoever has it.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// Whose turn it is, by remote.
-#[derive(Default)]
-pub(crate) struct Turns(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+/// Whose turn it is, by what is wanted.
+pub(crate) struct Turns<K>(Mutex<HashMap<K, Weak<AsyncMutex<()>>>>);
 
 /// A turn, which ends when it is dropped.
 pub(crate) type Turn = OwnedMutexGuard<()>;
 
-impl Turns {
-    /// Waits for a turn at `remote`; those who wait are served in order.
-    pub(crate) async fn take(&self, remote: &str) -> Turn {
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Turns<K> {
+    /// Waits for a turn at `wanted`; those who wait are served in order.
+    pub(crate) async fn take(&self, wanted: K) -> Turn {
         let place = {
             let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let place = places.get(remote).and_then(Weak::upgrade).unwrap_or_default();
             places.retain(|_, place| place.strong_count() > 0);
-            places.insert(remote.to_owned(), Arc::downgrade(&place));
+            let place = places.get(&wanted).and_then(Weak::upgrade).unwrap_or_default();
+            places.insert(wanted, Arc::downgrade(&place));
             place
         };
         place.lock_owned().await
