@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::terminal::{Report, Streams};
 
@@ -46,7 +46,7 @@ pub(crate) fn print(
         Format::Text => lines(false),
         Format::Wide => lines(true),
         Format::Json => format!("{value:#}\n"),
-        Format::Yaml => yaml(value),
+        Format::Yaml => yaml::write(value),
     };
     streams.output.write_all(text.as_bytes())?;
     Ok(streams.output.flush()?)
@@ -71,80 +71,4 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
         out.push('\n');
     }
     out
-}
-
-/// A value as YAML in block style.
-fn yaml(value: &Value) -> String {
-    let mut out = String::new();
-    node(value, 0, &mut out);
-    out
-}
-
-fn node(value: &Value, indent: usize, out: &mut String) {
-    match value {
-        Value::Object(map) if !map.is_empty() => mapping(map, indent, out),
-        Value::Array(items) if !items.is_empty() => {
-            for (position, item) in items.iter().enumerate() {
-                pad(if position > 0 { indent } else { 0 }, out);
-                out.push_str("- ");
-                node(item, indent + 2, out);
-            }
-        }
-        Value::Object(_) => out.push_str("{}\n"),
-        Value::Array(_) => out.push_str("[]\n"),
-        Value::String(text) => {
-            out.push_str(&scalar(text));
-            out.push('\n');
-        }
-        other => {
-            out.push_str(&other.to_string());
-            out.push('\n');
-        }
-    }
-}
-
-fn mapping(map: &Map<String, Value>, indent: usize, out: &mut String) {
-    for (position, (key, value)) in map.iter().enumerate() {
-        pad(if position > 0 { indent } else { 0 }, out);
-        out.push_str(&scalar(key));
-        out.push(':');
-        let below = match value {
-            Value::Object(map) if !map.is_empty() => Some(indent + 2),
-            Value::Array(items) if !items.is_empty() => Some(indent),
-            _ => None,
-        };
-        if let Some(indent) = below {
-            out.push('\n');
-            pad(indent, out);
-            node(value, indent, out);
-        } else {
-            out.push(' ');
-            node(value, indent, out);
-        }
-    }
-}
-
-fn scalar(text: &str) -> String {
-    if yaml::edit::is_plain(text) { text.to_owned() } else { yaml::edit::double_quoted(text) }
-}
-
-fn pad(indent: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n(' ', indent));
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn yaml_reads_back_the_same() {
-        let value = json!({
-            "b": {"yes": "no", "n": null, "list": [1, "1", [true, {"k": {}}], {"x": 1, "y": []}]},
-            "a": "line\nline", "": "", "1.5": 1.5, "colon": "a: b", "nested": [[1], [[2]]],
-        });
-        let read = yaml::json::documents(&yaml(&value), yaml::Schema::Kubernetes).unwrap();
-        assert_eq!(read, [value]);
-    }
 }

@@ -5,8 +5,6 @@ use serde_json::Value;
 use yaml::Schema;
 use zeroize::Zeroizing;
 
-use crate::emit;
-
 /// Why a value cannot be extracted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
@@ -27,7 +25,7 @@ pub(crate) fn extract(file: &Decrypted, path: &str) -> Result<Zeroizing<String>,
     let found = find(&root, &steps).map(|value| {
         Zeroizing::new(match value {
             Value::String(text) => text.clone(),
-            value => emit::yaml(value),
+            value => yaml::write(value),
         })
     });
     wipe(&mut root);

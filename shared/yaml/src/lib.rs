@@ -5,7 +5,7 @@
 //!               └─▶ json    what Kubernetes or SOPS sees
 //! ```
 //!
-//! Nothing here re-emits YAML. A caller finds the bytes of a scalar, says what should stand
+//! Nothing here re-emits YAML that somebody wrote; [`write()`] is for values that no file holds yet. A caller finds the bytes of a scalar, says what should stand
 //! there, and [`edit::apply`] copies every other byte as it was.
 
 pub mod edit;
@@ -15,8 +15,10 @@ pub mod scan;
 pub mod tree;
 
 mod error;
+mod write;
 
 pub use error::{Error, Problem};
 pub use json::to_json;
 pub use resolve::{Resolved, Schema};
 pub use tree::{Document, Node, parse, text};
+pub use write::write;
