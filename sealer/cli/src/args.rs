@@ -1,6 +1,6 @@
 //! What is typed.
 
-use crate::{cert, decrypt, encrypt, generate, seal};
+use crate::{cert, decrypt, encrypt, generate, persona, seal};
 
 /// Keeps secrets in Git: seals them for a cluster, encrypts and decrypts SOPS files.
 ///
@@ -23,4 +23,14 @@ pub(crate) enum Command {
     Decrypt(decrypt::Args),
     Completions(generate::Completions),
     Man(generate::Man),
+    /// Takes the commands and flags of the program `sops`, and behaves as it does.
+    ///
+    /// A link named `sops` does the same without this word.
+    #[command(disable_help_flag = true)]
+    Sops(persona::Words),
+    /// Takes the flags of the program `kubeseal`, and behaves as it does.
+    ///
+    /// A link named `kubeseal` does the same without this word.
+    #[command(disable_help_flag = true)]
+    Kubeseal(persona::Words),
 }

@@ -1,6 +1,8 @@
 //! The command line with which people seal, encrypt and decrypt.
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, IsTerminal as _},
     process::ExitCode,
 };
@@ -17,12 +19,16 @@ mod extract;
 mod file;
 mod generate;
 mod identities;
+mod kubeseal;
 mod local;
+mod persona;
 mod rules;
 mod seal;
+mod sops;
 mod terminal;
 
 use args::{Args, Command};
+use persona::{Call, Environment, Persona, Words};
 use terminal::{Streams, explain};
 
 fn main() -> ExitCode {
@@ -34,19 +40,33 @@ fn main() -> ExitCode {
         output: &mut stdout,
         messages: &mut stderr,
     };
-    let result = run(&Args::parse(), &mut streams);
-    result.map_or_else(|err| explain(&*err, streams.messages), |()| ExitCode::SUCCESS)
+    let words: Vec<OsString> = env::args_os().collect();
+    let Some(persona) = words.first().and_then(|program| Persona::named(program)) else {
+        let result = run(&Args::parse(), &mut streams);
+        return result.unwrap_or_else(|err| explain(&*err, streams.messages));
+    };
+    let environment = Environment::of_process();
+    let streams = &mut streams;
+    persona.run(&mut Call { words: &words[1..], environment: &environment, streams })
 }
 
-fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Box<dyn terminal::Report>> {
-    match &args.command {
+fn run(args: &Args, streams: &mut Streams<'_>) -> Result<ExitCode, Box<dyn terminal::Report>> {
+    let done: Result<(), Box<dyn terminal::Report>> = match &args.command {
         Command::Seal(args) => seal::run(args, streams).map_err(Into::into),
         Command::Cert(args) => cert::run(args, streams).map_err(Into::into),
         Command::Encrypt(args) => encrypt::run(args, streams).map_err(Into::into),
         Command::Decrypt(args) => decrypt::run(args, streams).map_err(Into::into),
         Command::Completions(args) => generate::completions(args, streams).map_err(Into::into),
         Command::Man(args) => generate::man(args, streams).map_err(Into::into),
-    }
+        Command::Sops(words) => return Ok(persona(Persona::Sops, words, streams)),
+        Command::Kubeseal(words) => return Ok(persona(Persona::Kubeseal, words, streams)),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn persona(persona: Persona, words: &Words, streams: &mut Streams<'_>) -> ExitCode {
+    let environment = Environment::of_process();
+    persona.run(&mut Call { words: words.as_slice(), environment: &environment, streams })
 }
 
 #[cfg(test)]

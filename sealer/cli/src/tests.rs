@@ -57,7 +57,7 @@ fn words(line: &[&str], input: &str) -> Shown {
         messages: &mut messages,
     };
     let result = run(&args, &mut streams);
-    let code = result.map_or_else(|err| explain(&*err, streams.messages), |()| ExitCode::SUCCESS);
+    let code = result.unwrap_or_else(|err| explain(&*err, streams.messages));
     let text = |bytes| String::from_utf8(bytes).expect("what is printed is text");
     Shown { code, output: text(output), messages: text(messages) }
 }
