@@ -17,6 +17,7 @@ pub mod metadata;
 pub mod path;
 pub mod pattern;
 pub mod selector;
+pub mod shamir;
 mod tree;
 pub mod value;
 pub mod yaml;
