@@ -14,12 +14,14 @@ mod checkout;
 mod complete;
 mod explain;
 mod generate;
+mod helper;
 mod known;
 mod lint;
 mod mark;
 mod picks;
 mod policy;
 mod product;
+mod reach;
 mod scan;
 mod terminal;
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub use self::{
     content::{Content, Descriptor, Image, Manifest},
     error::Error,
     gate::Pace,
-    keychain::Keychain,
+    keychain::{Helpers, Keychain},
     memo::Memo,
     pages::Listing,
 };

@@ -16,13 +16,12 @@ use super::{
     Verdict, checkout,
     checkout::{Checkout, File},
     known::{self, Key},
-    picks::{self, Registries},
-    policy,
+    picks, policy,
     product::{self, Output, table},
+    reach::{self, Registries},
     terminal::{Report, Streams},
     update,
 };
-use crate::registry::Registry;
 
 /// Says what a policy selects and why.
 ///
@@ -80,14 +79,14 @@ pub(crate) enum Error {
     Kubeconfig(#[source] Box<kube::config::KubeconfigError>),
     #[error("could not ask the cluster")]
     Cluster(#[source] Box<kube::Error>),
-    #[error("could not set up the registry client")]
-    Client(#[source] crate::registry::Error),
     #[error(transparent)]
     Checkout(#[from] checkout::Error),
     #[error(transparent)]
     Policy(#[from] policy::Error),
     #[error(transparent)]
     Picks(#[from] picks::Error),
+    #[error(transparent)]
+    Registry(#[from] reach::Error),
     #[error(transparent)]
     Output(#[from] product::Broken),
 }
@@ -100,6 +99,7 @@ impl Report for Error {
             }
             Self::Policy(error) => error.hint(),
             Self::Picks(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             _ => None,
         }
     }
@@ -135,9 +135,8 @@ impl Args {
         let tags = match (&self.tags, known.repository_of(policy)) {
             (Some(path), _) => policy::read_tags(path, streams)?,
             (None, (_, Some(repository))) => {
-                let registry = Registry::new().map_err(Error::Client)?;
-                let listed = picks::listed(&registry, &self.registries, repository);
-                super::runtime().block_on(listed)?
+                let reach = self.registries.open()?;
+                super::runtime().block_on(reach.listed(repository))?
             }
             (None, ((namespace, name), None)) => {
                 return Err(Error::NoRepository(format!("{namespace}/{name}")));

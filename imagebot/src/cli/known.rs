@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use imagebot_api::{ImagePolicy, ImageRepository, ImageUpdateAutomation};
 use imagebot_core::setter::rule::Rule;
+use kube::{
+    ResourceExt as _,
+    core::{Selector, SelectorExt as _},
+};
 use memchr::memmem;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -86,6 +90,14 @@ impl Known {
         (key, found)
     }
 
+    /// Whether an automation among the manifests selects a policy, or its namespace has none here.
+    pub(crate) fn selects(&self, key: &Key) -> bool {
+        let own = self.automations.iter().map(|(automation, _)| automation);
+        let mut own = own.filter(|it| it.namespace().as_ref() == Some(&key.0)).peekable();
+        own.peek().is_none()
+            || own.any(|it| selector(it).is_ok_and(|selector| self.fits(&selector, key)))
+    }
+
     /// What the automations set without markers, and what is wrong with it.
     pub(crate) fn rules(&self) -> (Vec<Rule>, Vec<(String, String)>) {
         let (mut rules, mut problems) = (Vec::new(), Vec::new());
@@ -93,13 +105,41 @@ impl Known {
             let below = automation.spec.update.path.as_deref().unwrap_or_default();
             let below: Vec<_> =
                 below.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-            match markerless::rules(automation, &below.join("/")) {
-                Ok(found) => rules.extend(found),
-                Err(error) => problems.push((path.clone(), chain(&error))),
+            let found = markerless::rules(automation, &below.join("/"));
+            let found = found.map_err(|error| chain(&error));
+            let found = found.and_then(|found| Ok((found, selector(automation)?)));
+            let (found, selector) = match found {
+                Ok(found) => found,
+                Err(problem) => {
+                    problems.push((path.clone(), problem));
+                    continue;
+                }
+            };
+            for rule in found {
+                let key = (rule.namespace.clone(), rule.policy.clone());
+                if self.fits(&selector, &key) {
+                    rules.push(rule);
+                } else {
+                    let (namespace, name) = key;
+                    problems.push((path.clone(), format!("`spec.policySelector` does not select the ImagePolicy `{namespace}/{name}` that `spec.update` sets")));
+                }
             }
         }
         (rules, problems)
     }
+
+    /// Whether a selector selects a policy. Of one that is defined elsewhere nobody knows.
+    fn fits(&self, selector: &Selector, key: &Key) -> bool {
+        let policy = self.policies.get(key);
+        policy.is_none_or(|(policy, _)| selector.matches(policy.labels()))
+    }
+}
+
+/// Which policies an automation applies.
+fn selector(automation: &ImageUpdateAutomation) -> Result<Selector, String> {
+    let written = automation.spec.policy_selector.clone().unwrap_or_default();
+    let selector = Selector::try_from(written);
+    selector.map_err(|error| format!("`spec.policySelector` is not a label selector: {error}"))
 }
 
 fn parse<T: DeserializeOwned>(value: Value) -> Result<T, String> {

@@ -4,7 +4,10 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use imagebot_core::{
     reference::{self, Repository},
-    setter::suggest::{Policy, Suggestions, suggest},
+    setter::{
+        self,
+        suggest::{Policy, Suggestions, suggest},
+    },
 };
 use serde_json::json;
 
@@ -20,8 +23,9 @@ use super::{
 /// Adds markers to the images that policies follow.
 ///
 /// The policies and image repositories are those among the manifests, or those of `--policy`.
-/// Marked are images with a tag, `tag` and `digest` beside `repository` in Helm values, and
-/// `newTag` and `digest` of Kustomizations. Only markers are added; no other byte changes.
+/// Marked are images with a tag, `tag` and `digest` beside `repository` in Helm values, `newTag`
+/// and `digest` of Kustomizations, and in Dockerfiles and other languages images with a tag. Only
+/// markers are added; no other byte changes.
 ///
 /// Exits with 0 when all is marked, 1 when `--check` finds something to mark, and 2 when something
 /// failed.
@@ -90,7 +94,8 @@ impl Report for Error {
 
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Error> {
     let checkout = Checkout::open(&args.directory)?;
-    let files = checkout.read(known::may_have, |path, content| {
+    let named = |path: &str| setter::may_have_markers(path) || known::may_have(path);
+    let files = checkout.read(named, |path, content| {
         Some(File { path: path.to_owned(), content: content.to_vec() })
     })?;
     let policies = policies(args, &files)?;
@@ -105,7 +110,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Err
                     found.push((file, suggestions));
                 }
             }
-            // A file without markers may be a template; it is nobody's business here.
+            // A file without markers may be a template or no text; it is nobody's business here.
             Err(error) => drop(error),
         }
     }
@@ -119,7 +124,8 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Err
 
 /// The policies to mark for.
 fn policies(args: &Args, files: &[File]) -> Result<Vec<Policy>, Error> {
-    let manifests = files.iter().filter(|file| known::has(&file.content));
+    let manifests =
+        files.iter().filter(|file| known::may_have(&file.path) && known::has(&file.content));
     let manifests = manifests
         .map(|file| File { path: file.path.clone(), content: file.content.clone() })
         .collect();

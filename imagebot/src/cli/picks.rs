@@ -2,8 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::PathBuf,
     str::FromStr,
 };
 
@@ -11,19 +9,16 @@ use futures::{StreamExt as _, stream};
 use imagebot_api::{ImagePolicy, ImageRepository, image_policy::DigestReflection};
 use imagebot_core::{
     policy::{NoMatch, Policy},
-    reference::{self, Reference, Repository},
+    reference::{self, Reference},
     setter::Image,
-    tags::{self, Exclusions},
 };
 
 use super::{
     known::{Key, Known},
+    reach::{self, Reach, Registries},
     terminal::{Report, Streams},
 };
-use crate::{
-    controller::image_policy::{self, rules::Rules},
-    registry::{self, Access, Keychain, Registry},
-};
+use crate::controller::image_policy::{self, rules::Rules};
 
 /// How many repositories are read at once.
 const AT_ONCE: usize = 8;
@@ -62,40 +57,11 @@ impl FromStr for Set {
     }
 }
 
-/// How registries are reached.
-#[derive(Clone, Debug, clap::Args)]
-#[group(skip)]
-pub(crate) struct Registries {
-    /// Credentials, as Docker keeps them [default: `config.json` of `$DOCKER_CONFIG` or `~/.docker`]
-    #[arg(long, env = "SIGNET_REGISTRY_CONFIG", value_name = "FILE")]
-    registry_config: Option<PathBuf>,
-
-    /// Where Docker keeps its configuration.
-    #[arg(long, env = "DOCKER_CONFIG", hide = true)]
-    docker_config: Option<PathBuf>,
-
-    /// The user's home.
-    #[arg(long = "docker-home", env = "HOME", hide = true)]
-    home: Option<PathBuf>,
-}
-
 /// Why nothing is selected.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("could not read the credentials `{}`", .path.display())]
-    Credentials { path: PathBuf, source: std::io::Error },
-    #[error("could not use the credentials `{}`", .path.display())]
-    Keychain { path: PathBuf, source: registry::Error },
-    #[error("could not set up the registry client")]
-    Client(#[source] registry::Error),
-    #[error("`{image}` cannot be scanned")]
-    Image { image: String, source: reference::Error },
-    #[error("could not list the tags of `{image}`")]
-    Scan { image: String, source: registry::Error },
-    #[error("could not read the digest of `{image}`")]
-    Digest { image: String, source: registry::Error },
-    #[error("ImageRepository `{0}` cannot be used")]
-    Exclusions(String, #[source] tags::Error),
+    #[error(transparent)]
+    Registry(#[from] reach::Error),
     #[error("ImagePolicy `{name}` cannot be used")]
     Policy { name: String, source: Box<image_policy::Error> },
     #[error("ImagePolicy `{policy}` names the ImageRepository `{repository}`, which is not there")]
@@ -114,68 +80,10 @@ impl Report for Error {
                     .into(),
             ),
             Self::LooksInside { .. } => Some("give its value with `--set`".into()),
-            Self::Scan { .. } => {
-                Some("give credentials with `--registry-config`, or values with `--set`".into())
-            }
-            _ => None,
+            Self::Registry(error) => error.hint(),
+            Self::Policy { .. } | Self::NoMatch { .. } => None,
         }
     }
-}
-
-impl Registries {
-    /// The credentials that the flags or Docker name.
-    fn keychain(&self) -> Result<Keychain, Error> {
-        let docker = || Some(self.docker_config.clone()?.join("config.json"));
-        let home = || Some(self.home.clone()?.join(".docker/config.json"));
-        let usual = docker().or_else(home).filter(|path| path.is_file());
-        let Some(path) = self.registry_config.clone().or_else(|| usual.clone()) else {
-            return Ok(Keychain::default());
-        };
-        let bytes = fs::read(&path);
-        let bytes = bytes.map_err(|source| Error::Credentials { path: path.clone(), source })?;
-        match Keychain::parse(&bytes) {
-            Ok(keychain) => Ok(keychain),
-            // A helper of this machine is not run; public images need none.
-            Err(_) if self.registry_config.is_none() => Ok(Keychain::default()),
-            Err(source) => Err(Error::Keychain { path, source }),
-        }
-    }
-
-    /// How a registry is reached.
-    pub(crate) fn access(&self, insecure: bool) -> Result<Access, Error> {
-        Ok(Access::default().insecure(insecure).keychain(self.keychain()?))
-    }
-}
-
-/// The tags of an image, as the daemon keeps them.
-pub(crate) async fn tags(
-    registry: &Registry,
-    registries: &Registries,
-    image: &str,
-    insecure: bool,
-) -> Result<Vec<String>, Error> {
-    let repository = Repository::parse(image)
-        .map_err(|source| Error::Image { image: image.to_owned(), source })?;
-    let listed = registry.tags(&repository, &registries.access(insecure)?).await;
-    let mut listed = listed.map_err(|source| Error::Scan { image: image.to_owned(), source })?;
-    tags::sort(&mut listed);
-    listed.dedup();
-    Ok(listed)
-}
-
-/// The tags of an ImageRepository, without those that it excludes.
-pub(crate) async fn listed(
-    registry: &Registry,
-    registries: &Registries,
-    repository: &ImageRepository,
-) -> Result<Vec<String>, Error> {
-    let spec = &repository.spec;
-    let name = || repository.metadata.name.clone().unwrap_or_default();
-    let exclusions = Exclusions::parse(&spec.exclusion_list)
-        .map_err(|source| Error::Exclusions(name(), source))?;
-    let mut tags = tags(registry, registries, &spec.image, spec.insecure).await?;
-    tags.retain(|tag| exclusions.admits(tag));
-    Ok(tags)
 }
 
 /// The policy in the words of the core.
@@ -230,14 +138,14 @@ pub(crate) fn scan(
     if by_repository.is_empty() {
         return Ok((BTreeMap::new(), failures));
     }
-    let registry = Registry::new().map_err(Error::Client)?;
+    let reach = registries.open()?;
     let bar = streams.progress(by_repository.len(), "scanning");
     let work = by_repository.into_iter().map(|(key, policies)| {
-        let (registry, bar) = (&registry, &bar);
+        let (reach, bar) = (&reach, &bar);
         async move {
             let repository = &known.repositories[&key].0;
             bar.set_message(repository.spec.image.clone());
-            let selected = select(registry, registries, repository, &policies).await;
+            let selected = select(reach, repository, &policies).await;
             bar.inc(1);
             selected
         }
@@ -257,25 +165,23 @@ pub(crate) fn scan(
 
 /// What the policies of one repository select.
 async fn select(
-    registry: &Registry,
-    registries: &Registries,
+    reach: &Reach,
     repository: &ImageRepository,
     policies: &[&ImagePolicy],
 ) -> Vec<Result<(Key, Image), Error>> {
-    let tags = match listed(registry, registries, repository).await {
+    let tags = match reach.listed(repository).await {
         Ok(tags) => tags,
-        Err(error) => return vec![Err(error)],
+        Err(error) => return vec![Err(error.into())],
     };
     let mut selected = Vec::new();
     for policy in policies {
-        selected.push(pick(registry, registries, repository, policy, &tags).await);
+        selected.push(pick(reach, repository, policy, &tags).await);
     }
     selected
 }
 
 async fn pick(
-    registry: &Registry,
-    registries: &Registries,
+    reach: &Reach,
     repository: &ImageRepository,
     policy: &ImagePolicy,
     tags: &[String],
@@ -288,22 +194,9 @@ async fn pick(
     let digest = if policy.spec.digest_reflection_policy == DigestReflection::Never {
         None
     } else {
-        Some(digest(registry, registries, (&name, &tag), repository.spec.insecure).await?)
+        Some(reach.digest((&name, &tag), Some(repository), repository.spec.insecure).await?)
     };
     Ok((key, Image { name, tag, digest }))
-}
-
-/// The digest that a tag names now.
-pub(crate) async fn digest(
-    registry: &Registry,
-    registries: &Registries,
-    (image, tag): (&str, &str),
-    insecure: bool,
-) -> Result<String, Error> {
-    let repository = Repository::parse(image)
-        .map_err(|source| Error::Image { image: image.to_owned(), source })?;
-    let digest = registry.digest(&repository, tag, &registries.access(insecure)?).await;
-    digest.map_err(|source| Error::Digest { image: format!("{image}:{tag}"), source })
 }
 
 #[cfg(test)]

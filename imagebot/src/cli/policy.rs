@@ -10,11 +10,11 @@ use super::{
     Verdict,
     checkout::File,
     known::Known,
-    picks::{self, Registries},
+    picks,
     product::{self, Output, table},
+    reach::{self, Registries},
     terminal::{Report, Streams},
 };
-use crate::registry::Registry;
 
 /// Works with policies.
 #[derive(Clone, Debug, clap::Args)]
@@ -112,10 +112,10 @@ pub(crate) enum Error {
     Policy(#[from] policy::Error),
     #[error("nothing says which tags to try")]
     NoTags,
-    #[error("could not set up the registry client")]
-    Client(#[source] crate::registry::Error),
     #[error(transparent)]
     Picks(#[from] picks::Error),
+    #[error(transparent)]
+    Registry(#[from] reach::Error),
     #[error(transparent)]
     Output(#[from] product::Broken),
 }
@@ -126,6 +126,7 @@ impl Report for Error {
             Self::NoTags => Some("give `--tags FILE`, `--tags -` or `--scan IMAGE`".to_owned()),
             Self::Which { .. } => Some("name one with `--name`".to_owned()),
             Self::Picks(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             _ => None,
         }
     }
@@ -240,15 +241,10 @@ impl Test {
         if let Some(path) = &self.tags {
             return read_tags(path, streams);
         }
-        let registry = Registry::new().map_err(Error::Client)?;
-        let runtime = super::runtime();
+        let (reach, runtime) = (self.registries.open()?, super::runtime());
         let listed = match (&self.scan, repository) {
-            (Some(image), _) => {
-                runtime.block_on(picks::tags(&registry, &self.registries, image, self.insecure))
-            }
-            (None, Some(repository)) => {
-                runtime.block_on(picks::listed(&registry, &self.registries, repository))
-            }
+            (Some(image), _) => runtime.block_on(reach.tags(image, self.insecure)),
+            (None, Some(repository)) => runtime.block_on(reach.listed(repository)),
             (None, None) => return Err(Error::NoTags),
         };
         Ok(listed?)

@@ -6,11 +6,10 @@ use serde_json::json;
 
 use super::{
     Verdict,
-    picks::{self, Registries},
     product::{self, Format, Output, table},
+    reach::{self, Registries},
     terminal::{Report, Streams},
 };
-use crate::registry::Registry;
 
 /// Lists the tags of an image, in the order in which they are kept: descending, byte by byte.
 ///
@@ -43,9 +42,7 @@ pub struct Args {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
-    Picks(#[from] picks::Error),
-    #[error("could not set up the registry client")]
-    Client(#[source] crate::registry::Error),
+    Registry(#[from] reach::Error),
     #[error(transparent)]
     Output(#[from] product::Broken),
 }
@@ -53,8 +50,8 @@ pub(crate) enum Error {
 impl Report for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Picks(error) => error.hint(),
-            Self::Client(_) | Self::Output(_) => None,
+            Self::Registry(error) => error.hint(),
+            Self::Output(_) => None,
         }
     }
 }
@@ -65,14 +62,14 @@ const AT_ONCE: usize = 8;
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Verdict, Error> {
     let Args { image, insecure, limit, registries, output } = args;
     let runtime = super::runtime();
-    let registry = Registry::new().map_err(Error::Client)?;
-    let mut tags = runtime.block_on(picks::tags(&registry, registries, image, *insecure))?;
+    let reach = registries.open()?;
+    let mut tags = runtime.block_on(reach.tags(image, *insecure))?;
     let count = tags.len();
     tags.truncate(limit.unwrap_or(usize::MAX));
     let digests = if output.format == Format::Wide {
         let bar = streams.progress(tags.len(), "reading digests");
         let work = stream::iter(&tags).map(|tag| {
-            let found = picks::digest(&registry, registries, (image, tag), *insecure);
+            let found = reach.digest((image, tag), None, *insecure);
             let bar = &bar;
             async move { found.await.inspect(|_| bar.inc(1)) }
         });

@@ -199,6 +199,31 @@ fn rules_of_automations_are_followed() {
 }
 
 #[test]
+fn a_policy_that_no_automation_selects_is_left() {
+    let folder = checkout();
+    let automation = |selector: &str| {
+        format!(
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageUpdateAutomation\nmetadata: {{name: a, namespace: flux-system}}\nspec:\n  interval: 1m\n  sourceRef: {{name: r}}\n  policySelector: {selector}\n  update: {{kustomize: [{{policy: web}}]}}\n"
+        )
+    };
+    let path = folder.path().join("clusters/automation.yaml");
+    fs::write(&path, automation("{matchLabels: {team: other}}")).unwrap();
+    // No registry is asked: whom nobody selects need not be known.
+    insta::assert_snapshot!(imagebot(folder.path(), "update --check ~", "").all(), @r"
+    ExitCode(unix_exit_status(0))
+    imagebot: warning: clusters/automation.yaml: `spec.policySelector` does not select the ImagePolicy `flux-system/web` that `spec.update` sets
+    imagebot: warning: apps/Dockerfile, line 1: policy `flux-system/web` has no image; create the ImagePolicy, let `spec.policySelector` select it, or wait until it is ready
+    imagebot: warning: apps/web.yaml, line 5: policy `flux-system/web` has no image; create the ImagePolicy, let `spec.policySelector` select it, or wait until it is ready
+    ");
+    insta::assert_snapshot!(imagebot(folder.path(), "lint ~", "").output, @"clusters/automation.yaml:1: `spec.policySelector` does not select the ImagePolicy `flux-system/web` that `spec.update` sets");
+    fs::write(&path, automation("{matchExpressions: [{key: team, operator: Near}]}")).unwrap();
+    insta::assert_snapshot!(imagebot(folder.path(), "lint ~", "").output, @"clusters/automation.yaml:1: `spec.policySelector` is not a label selector: failed to parse value as expression: Invalid expression operator");
+    fs::write(&path, automation("{matchExpressions: [{key: team, operator: DoesNotExist}]}"))
+        .unwrap();
+    insta::assert_snapshot!(imagebot(folder.path(), "lint ~", "").output, @"");
+}
+
+#[test]
 fn what_will_not_be_updated_is_found() {
     let folder = checkout();
     assert_eq!(imagebot(folder.path(), "lint ~", "").product(), "");

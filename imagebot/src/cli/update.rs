@@ -16,16 +16,18 @@ use super::{
     Verdict,
     checkout::{self, Checkout, File},
     known::{self, Key, Known},
-    picks::{self, Registries, Set},
+    picks::{self, Set},
     product::{self, Format, Output},
+    reach::Registries,
     terminal::{Look, Report, Streams, chain},
 };
 
 /// Sets the marked images in the files of a directory.
 ///
 /// Without `--set` the policies and image repositories among the manifests say what is
-/// selected, and the registries of those that a marker names are scanned. What automations among
-/// the manifests set without markers is set too.
+/// selected, and the registries of those that a marker names are scanned. Where a namespace has
+/// automations among the manifests, only policies that one of them selects are applied. What
+/// automations set without markers is set too.
 ///
 /// Exits with 0 when all is as it should be, 1 when `--check` finds something to change, and 2
 /// when something failed.
@@ -198,6 +200,8 @@ fn scope(
         named.extend(marked.into_iter().map(|it| (it.marker.namespace, it.marker.policy)));
     }
     let (images, failed) = if args.set.is_empty() {
+        // Who gives values means them; otherwise what no automation applies is left.
+        named.retain(|key| known.selects(key));
         let (images, failures) = picks::scan(known, &named, &args.registries, streams)?;
         for failure in &failures {
             streams.warn(chain(failure));

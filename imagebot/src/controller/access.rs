@@ -104,7 +104,8 @@ pub async fn of(core: &Core, object: &ImageRepository) -> Result<Access, Error> 
     Ok(access)
 }
 
-fn cloud(provider: Provider) -> Option<Cloud> {
+/// Whose login `provider` means, if it is not that of Secrets.
+pub(crate) fn cloud(provider: Provider) -> Option<Cloud> {
     match provider {
         Provider::Generic => None,
         Provider::Aws => Some(Cloud::Aws),

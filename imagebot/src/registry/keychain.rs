@@ -22,6 +22,14 @@ pub struct Keychain {
     entries: Vec<Entry>,
 }
 
+/// The programs that a configuration names to keep credentials: for some hosts, and for all others.
+#[derive(Debug, Default)]
+pub struct Helpers {
+    by_host: BTreeMap<String, String>,
+    store: Option<String>,
+}
+
+#[derive(Clone)]
 struct Entry {
     host: String,
     path: String,
@@ -55,6 +63,22 @@ struct Login {
     registrytoken: Option<String>,
 }
 
+/// What a helper answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Helped {
+    username: String,
+    secret: String,
+}
+
+impl From<Helped> for Login {
+    fn from(given: Helped) -> Self {
+        let (auth, identitytoken, registrytoken) = (None, None, None);
+        let (username, password) = (Some(given.username), Some(given.secret));
+        Self { auth, username, password, identitytoken, registrytoken }
+    }
+}
+
 impl Keychain {
     /// Reads `.dockerconfigjson`, or the older `.dockercfg`, which is its `auths` alone.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
@@ -71,6 +95,34 @@ impl Keychain {
         let legacy: BTreeMap<String, Login> =
             serde_json::from_slice(json).map_err(|error| Error::malformed(&error))?;
         Self::of(legacy)
+    }
+
+    /// Reads Docker's own configuration, which may leave credentials to programs of this machine.
+    pub fn parse_with_helpers(json: &[u8]) -> Result<(Self, Helpers), Error> {
+        let parsed: File =
+            serde_json::from_slice(json).map_err(|error| Error::malformed(&error))?;
+        let by_host = parsed.cred_helpers.unwrap_or_default().into_iter();
+        let by_host = by_host.map(|(name, helper)| (split(&name).0, helper)).collect();
+        let helpers = Helpers { by_host, store: parsed.creds_store };
+        Ok((Self::of(parsed.auths.unwrap_or_default())?, helpers))
+    }
+
+    /// The one credential that a helper's answer has for `host`: `{"Username": …, "Secret": …}`.
+    pub fn parse_helped(host: &str, json: &[u8]) -> Result<Self, Error> {
+        let given: Helped =
+            serde_json::from_slice(json).map_err(|error| Error::malformed(&error))?;
+        Self::of(BTreeMap::from([(host.to_owned(), given.into())]))
+    }
+
+    /// The same credentials once more, for another question.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { entries: self.entries.clone() }
+    }
+
+    /// Whether there is a credential for a repository.
+    pub fn has(&self, repository: &Repository) -> bool {
+        self.find(repository).is_some()
     }
 
     /// These credentials, and where they have none, those of `other`.
@@ -98,6 +150,14 @@ impl Keychain {
             }
         }
         Ok(Self { entries })
+    }
+}
+
+impl Helpers {
+    /// The program that keeps the credentials for `host`, by the end of its name.
+    pub fn of(&self, host: &str) -> Option<&str> {
+        let named = self.by_host.get(host).or(self.store.as_ref());
+        named.map(String::as_str).filter(|name| !name.is_empty())
     }
 }
 

@@ -1,11 +1,15 @@
 //! What imagebot promises on the command line: the process, its exit codes, its bytes.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use libtest_mimic::Trial;
 use serde_json::Value;
+use tests::registry::{PASSWORD, USER};
 use tests::trial::trial;
 use tests::{Bed, Need, Outcome, registry};
 
@@ -20,6 +24,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
         trial(bed, "image_cli::the_documented_languages_are_set", &[], the_documented_languages_are_set),
         trial(bed, "image_cli::twenty_thousand_files_take_a_moment", &[], twenty_thousand_files_take_a_moment),
         trial(bed, "image_cli::a_registry_says_what_is_selected", &[Need::OwnRegistry], a_registry_says_what_is_selected),
+        trial(bed, "image_cli::logins_are_those_of_docker_and_its_helpers", &[Need::OwnRegistry], logins_are_those_of_docker),
         trial(bed, "image_cli::a_cluster_says_what_a_policy_selects_and_why", CLUSTER, a_cluster_says_what_a_policy_selects),
         trial(bed, "image_cli::kubectl_and_flux_find_a_plugin", &[], kubectl_and_flux_find_a_plugin),
     ];
@@ -250,6 +255,67 @@ async fn a_registry_says_what_is_selected(bed: Bed) -> Outcome {
     // Manifests that name no namespace are in the one that is asked for.
     assert_eq!(explained["selected"], "1.4.0");
     Ok(())
+}
+
+async fn logins_are_those_of_docker(bed: Bed) -> Outcome {
+    let locked = registry::Options { auth: true, ..<_>::default() };
+    let server = registry::Registry::start(&bed, locked).await?;
+    server.push("cli/web", "1.0.0").await?;
+    let (host, folder) = (server.host(), bed.folder("cli")?);
+    let image = format!("{host}/cli/web");
+    let login = |password: &str| serde_json::json!({ "Username": USER, "Secret": password });
+    // It is asked for one server, and says what Docker's own programs say.
+    let helper = format!(
+        "#!/bin/sh\nread -r server\necho \"$1 $server\" >> asked\ncase \"$server\" in\n{host}) echo '{}' ;;\n*) echo 'credentials not found in native keychain'; exit 1 ;;\nesac\n",
+        login(PASSWORD)
+    );
+    script(&folder, "docker-credential-good", &helper)?;
+    script(&folder, "docker-credential-none", &helper.replace(&host, "elsewhere"))?;
+    script(
+        &folder,
+        "docker-credential-locked",
+        "#!/bin/sh\necho the keychain is locked\nexit 1\n",
+    )?;
+    let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    let written = serde_json::json!({ &host: { "auth": auth } });
+    let for_host = |helper: &str| serde_json::json!({ "credHelpers": { &host: helper } });
+    #[rustfmt::skip]
+    let cases = [
+        // configuration                                                          code     said
+        (serde_json::json!({ "auths": written }),                                 Some(0), ""),
+        (for_host("good"),                                                        Some(0), ""),
+        (serde_json::json!({ "credsStore": "good", "auths": { &host: {} } }),     Some(0), ""),
+        (serde_json::json!({ "credsStore": "missing", "credHelpers": { &host: "good" } }), Some(0), ""),
+        (serde_json::json!({ "credsStore": "none", "auths": written }),           Some(0), ""),
+        (for_host("none"),                                                        Some(2), "log in with `docker login`"),
+        (for_host("locked"),                                                      Some(2), "gave no credentials for"),
+        (for_host("missing"),                                                     Some(2), "could not run `docker-credential-missing`"),
+        (for_host("../good"),                                                     Some(2), "is no name of a credential helper"),
+    ];
+    for (config, code, said) in cases {
+        put(&folder, "config.json", &config.to_string())?;
+        let mut command = command(&bed, &folder)?;
+        command.env("DOCKER_CONFIG", &folder).env("PATH", path_with(&folder)?);
+        let done = command.args(["scan", &image, "-o", "wide"]).output()?;
+        let messages = text(&done.stderr);
+        assert_eq!(done.status.code(), code, "{config}: {messages}");
+        assert!(messages.contains(said) && !messages.contains(PASSWORD), "{config}: {messages}");
+    }
+    let asked = fs::read_to_string(folder.join("asked"))?;
+    assert_eq!(asked, format!("get {host}\n").repeat(5), "each command asks once");
+    Ok(())
+}
+
+fn script(folder: &Path, name: &str, text: &str) -> Outcome {
+    put(folder, name, text)?;
+    Ok(fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755))?)
+}
+
+/// The search path with `folder` in front of it.
+fn path_with(folder: &Path) -> Outcome<OsString> {
+    let usual = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&usual));
+    Ok(std::env::join_paths(folders)?)
 }
 
 fn imagebot_json(output: &Output) -> Value {

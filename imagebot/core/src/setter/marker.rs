@@ -68,6 +68,13 @@ impl Marker {
     }
 }
 
+impl Marker {
+    /// What stands in the comment.
+    pub fn comment(&self) -> String {
+        format!("{{\"$imagepolicy\": \"{self}\"}}")
+    }
+}
+
 /// The value as it is written.
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

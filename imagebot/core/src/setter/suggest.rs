@@ -5,6 +5,7 @@
 //! | a scalar that is an image with a tag or a digest | for the whole image |
 //! | `tag` and `digest` beside `repository` | for these parts |
 //! | `newTag` and `digest` of a Kustomization's `images:` | for these parts |
+//! | in another language: what a line sets, where that is an image with a tag or a digest | for the whole image |
 //!
 //! A marker is only put where it is found again. A value that already has a comment, or shares its
 //! line with others, is reported.
@@ -22,6 +23,8 @@ use super::{
     syntax::Syntax,
 };
 use crate::reference::{Reference, Repository};
+
+mod text;
 
 /// A policy, and the image that it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,17 +61,30 @@ pub struct Suggestions {
     pub problems: Vec<Problem>,
 }
 
-/// The markers that a file of YAML lacks. Of a file in another language nothing is said.
+/// The markers that a file lacks. The name of the file says what it is written in.
 pub fn suggest(file: &str, content: &[u8], policies: &[Policy]) -> Result<Suggestions, Error> {
-    if Syntax::of(file) != Some(Syntax::Yaml) {
-        return Ok(Suggestions::default());
+    match Syntax::of(file) {
+        None => Ok(Suggestions::default()),
+        Some(Syntax::Yaml) => in_yaml(file, content, policies),
+        Some(syntax) => {
+            let encoding = |_| Error::Encoding { file: file.to_owned() };
+            let text = std::str::from_utf8(content).map_err(encoding)?;
+            put(file, text, text::suggest(text, syntax, policies))
+        }
     }
+}
+
+fn in_yaml(file: &str, content: &[u8], policies: &[Policy]) -> Result<Suggestions, Error> {
     let broken = |source| Error::Yaml { file: file.to_owned(), source };
     let text = yaml::text(content).map_err(broken)?;
     let documents = yaml::parse(text).map_err(broken)?;
     let mut pass = Pass { text, documents: &documents, policies, out: Suggestions::default() };
     scan::each(text, &documents, &mut |spot| pass.visit(spot));
-    let mut out = pass.out;
+    put(file, text, pass.out)
+}
+
+/// Makes the file that `out` speaks of, if every marker is found where it was put.
+fn put(file: &str, text: &str, mut out: Suggestions) -> Result<Suggestions, Error> {
     if out.edits.is_empty() {
         return Ok(out);
     }
@@ -76,7 +92,7 @@ pub fn suggest(file: &str, content: &[u8], policies: &[Policy]) -> Result<Sugges
     let failed = |source| Error::Edit { file: file.to_owned(), source };
     let marked = edit::apply(text, &out.edits).map_err(failed)?;
     let count = |content: &[u8]| markers(file, content).map(|(found, _)| found.len());
-    if count(marked.as_bytes())? == count(content)? + out.markers.len() {
+    if count(marked.as_bytes())? == count(text.as_bytes())? + out.markers.len() {
         out.content = Some(marked);
     } else {
         let lines = out.markers.drain(..);
@@ -100,25 +116,24 @@ impl Pass<'_, '_> {
             return;
         }
         let Some((repository, part)) = image_at(root, spot) else { return };
-        let mut fitting = self.policies.iter().filter(|policy| policy.repository == repository);
-        let Some(policy) = fitting.next() else { return };
         let line = spot.node.line;
-        let cause = if fitting.next().is_some() {
-            Some(Cause::SeveralPolicies(repository.to_string()))
-        } else {
-            self.obstacle(spot).map(Cause::Unmarkable)
+        let marker = match marker(self.policies, &repository, part) {
+            None => return,
+            Some(marker) => marker.and_then(|marker| match self.obstacle(spot) {
+                Some(why) => Err(Cause::Unmarkable(why)),
+                None => Ok(marker),
+            }),
         };
-        if let Some(cause) = cause {
-            self.out.problems.push(Problem { line, cause });
-            return;
+        match marker {
+            Err(cause) => self.out.problems.push(Problem { line, cause }),
+            Ok(marker) => {
+                let at = spot.node.span.end;
+                let text = format!(" # {}", marker.comment());
+                self.out.edits.push(Edit { span: at..at, text });
+                let value = spot.scalar.text.clone().into_owned();
+                self.out.markers.push(Suggestion { line, marker, value });
+            }
         }
-        let (namespace, name) = (policy.namespace.clone(), policy.name.clone());
-        let marker = Marker { namespace, policy: name, part };
-        let at = spot.node.span.end;
-        let text = format!(" # {{\"$imagepolicy\": \"{marker}\"}}");
-        self.out.edits.push(Edit { span: at..at, text });
-        let value = spot.scalar.text.clone().into_owned();
-        self.out.markers.push(Suggestion { line, marker, value });
     }
 
     /// Why no marker can stand behind a value.
@@ -136,6 +151,20 @@ impl Pass<'_, '_> {
             Some("it shares its line with what follows")
         }
     }
+}
+
+/// The marker for a part of an image, if a policy follows it. There must be one such policy only.
+fn marker(
+    policies: &[Policy],
+    repository: &Repository,
+    part: Part,
+) -> Option<Result<Marker, Cause>> {
+    let mut fitting = policies.iter().filter(|policy| policy.repository == *repository);
+    let Policy { namespace, name, .. } = fitting.next()?;
+    if fitting.next().is_some() {
+        return Some(Err(Cause::SeveralPolicies(repository.to_string())));
+    }
+    Some(Ok(Marker { namespace: namespace.clone(), policy: name.clone(), part }))
 }
 
 /// The image that a scalar names, and the part of it that it holds.

@@ -98,6 +98,21 @@ impl Syntax {
     }
 }
 
+impl Syntax {
+    /// What begins a comment.
+    pub(super) fn comment(self) -> &'static str {
+        match self {
+            Self::Strings(strings) => strings.comments.first().copied().unwrap_or("#"),
+            Self::Yaml | Self::Dockerfile | Self::Env | Self::Shell => "#",
+        }
+    }
+
+    /// Whether a marker is best put above its value: every reader takes it for a comment there.
+    pub(super) fn marks_above(self) -> bool {
+        matches!(self, Self::Dockerfile | Self::Env)
+    }
+}
+
 fn is_yaml(name: &str) -> bool {
     matches!(name.rsplit_once('.'), Some((_, "yaml" | "yml")))
 }

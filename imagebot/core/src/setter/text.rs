@@ -56,6 +56,41 @@ pub(super) fn each<'t>(text: &'t str, syntax: Syntax, visit: &mut dyn FnMut(Slot
     }
 }
 
+/// A line of code without a marker, neither behind it nor above.
+pub(super) struct Unmarked<'t> {
+    /// Its number, from 1.
+    pub(super) number: usize,
+    /// What is before its comment, without blanks on the sides.
+    pub(super) code: Range<usize>,
+    /// Whether it has a comment of its own.
+    pub(super) commented: bool,
+    /// Whether it belongs to the line before or after it.
+    pub(super) joined: bool,
+    /// What a marker would set.
+    pub(super) value: Result<Place<'t, 't>, Cause>,
+}
+
+/// Shows every line of code in `text` that has no marker to `visit`.
+pub(super) fn unmarked<'t>(text: &'t str, syntax: Syntax, visit: &mut dyn FnMut(&Unmarked<'t>)) {
+    let mut lexer = Lexer::new(syntax);
+    let mut marked_above = false;
+    let mut start = 0;
+    for (number, line) in (1..).zip(text.split('\n')) {
+        let span = start..start + line.strip_suffix('\r').unwrap_or(line).len();
+        start += line.len() + 1;
+        let line = lexer.line(text, span.clone());
+        let marked = text[span].contains(MARK);
+        let code = trim(text, &line.code);
+        if !(code.is_empty() || line.opaque || marked || marked_above) {
+            let joined = line.continued || text[code.clone()].ends_with('\\');
+            let value = value(text, &line, syntax);
+            let commented = line.comment.is_some();
+            visit(&Unmarked { number, code, commented, joined, value });
+        }
+        marked_above = marked && text[line.code.clone()].trim().is_empty();
+    }
+}
+
 /// The value of a line.
 fn value<'t>(text: &'t str, line: &Line, syntax: Syntax) -> Result<Place<'t, 't>, Cause> {
     match syntax {
