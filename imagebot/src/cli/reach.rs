@@ -48,17 +48,17 @@ pub(crate) enum Error {
     #[error("could not read `{}`", .path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("could not use the credentials `{}`", .path.display())]
-    Keychain { path: PathBuf, source: registry::Error },
+    Keychain { path: PathBuf, source: Box<registry::Error> },
     #[error("could not log in to `{host}`")]
-    Helper { host: String, source: helper::Error },
+    Helper { host: String, source: Box<helper::Error> },
     #[error("could not set up the registry client")]
-    Client(#[source] registry::Error),
+    Client(#[source] Box<registry::Error>),
     #[error("`{image}` cannot be scanned")]
     Image { image: String, source: reference::Error },
     #[error("could not list the tags of `{image}`")]
-    Scan { image: String, source: registry::Error },
+    Scan { image: String, source: Box<registry::Error> },
     #[error("could not read the digest of `{image}`")]
-    Digest { image: String, source: registry::Error },
+    Digest { image: String, source: Box<registry::Error> },
     #[error("ImageRepository `{0}` cannot be used")]
     Exclusions(String, #[source] tags::Error),
 }
@@ -71,7 +71,7 @@ impl Report for Error {
                 "Docker's configuration names this program; install it, log in anew, or name \
                  another file with `--registry-config`"
             }
-            Self::Scan { source: registry::Error::Denied { .. }, .. } => {
+            Self::Scan { source, .. } if matches!(**source, registry::Error::Denied { .. }) => {
                 "log in with `docker login`, or give credentials with `--registry-config`"
             }
             _ => return None,
@@ -94,7 +94,8 @@ impl Registries {
     /// Reads what says who we are. Nobody is asked yet.
     pub(crate) fn open(&self) -> Result<Reach, Error> {
         let clouds = args::Args::clouds();
-        let registry = Registry::with(Pace::default(), clouds).map_err(Error::Client)?;
+        let registry = Registry::with(Pace::default(), clouds);
+        let registry = registry.map_err(|source| Error::Client(Box::new(source)))?;
         let (keychain, helpers) = self.keychain()?;
         let ca = self.registry_ca.clone().map(read).transpose()?.map(|(_, pem)| pem);
         Ok(Reach { registry, keychain, helpers, helped: Mutex::default(), ca })
@@ -110,7 +111,7 @@ impl Registries {
         };
         let (path, bytes) = read(path)?;
         let read = Keychain::parse_with_helpers(&bytes);
-        read.map_err(|source| Error::Keychain { path, source })
+        read.map_err(|source| Error::Keychain { path, source: Box::new(source) })
     }
 }
 
@@ -152,7 +153,10 @@ impl Reach {
         let repository = parse(image)?;
         let access = self.access(&repository, object, insecure).await?;
         let digest = self.registry.digest(&repository, tag, &access).await;
-        digest.map_err(|source| Error::Digest { image: format!("{image}:{tag}"), source })
+        digest.map_err(|source| {
+            let image = format!("{image}:{tag}");
+            Error::Digest { image, source: Box::new(source) }
+        })
     }
 
     async fn list(
@@ -201,7 +205,8 @@ impl Reach {
         let (program, server) = (name.to_owned(), host.to_owned());
         let asked = spawn_blocking(move || helper::ask(&program, &server)).await;
         let asked = asked.expect("a program that is asked does not panic");
-        let found = asked.map_err(|source| Error::Helper { host: host.to_owned(), source })?;
+        let found = asked
+            .map_err(|source| Error::Helper { host: host.to_owned(), source: Box::new(source) })?;
         let found = found.unwrap_or_default();
         helped.insert(host.to_owned(), found.share());
         Ok(found)
