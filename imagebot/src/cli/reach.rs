@@ -166,8 +166,8 @@ impl Reach {
         access: &Access,
     ) -> Result<Vec<String>, Error> {
         let listed = self.registry.tags(repository, access).await;
-        let mut listed =
-            listed.map_err(|source| Error::Scan { image: image.to_owned(), source })?;
+        let mut listed = listed
+            .map_err(|source| Error::Scan { image: image.to_owned(), source: Box::new(source) })?;
         tags::sort(&mut listed);
         listed.dedup();
         Ok(listed)
