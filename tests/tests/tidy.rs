@@ -117,6 +117,19 @@ fn one_tls_provider_serves_every_binary() {
 }
 
 #[test]
+fn the_lints_are_the_same_for_all_and_only_one_crate_may_be_unsafe() {
+    for path in tracked("toml").iter().filter(|path| path.ends_with("Cargo.toml")) {
+        let manifest = fs::read_to_string(path).expect("a tracked file can be read");
+        let name = relative(path);
+        if !manifest.contains("[package]") || name.starts_with("tests/fuzz") {
+            continue;
+        }
+        let own = !manifest.contains("[lints]\nworkspace = true");
+        assert_eq!(own, name == "shared/footprint/Cargo.toml", "{name}: the workspace's lints");
+    }
+}
+
+#[test]
 fn every_source_file_says_what_it_is_and_fits_a_sitting() {
     let mut wrong = Vec::new();
     for path in tracked("rs") {

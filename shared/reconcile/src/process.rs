@@ -33,6 +33,7 @@ use crate::{
 };
 
 mod local;
+mod memory;
 
 /// How long reconciles in flight may take to notice that the process ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -239,6 +240,7 @@ impl Process {
                 error!(%error, "the HTTP listener failed");
             }
         });
+        self.always.add("memory", memory::give_back());
         for (name, task) in self.always {
             spawn(&mut running, name, task);
         }

@@ -33,20 +33,21 @@ struct Row {
 struct Cost {
     wall: Duration,
     cpu: Duration,
+    /// The most memory that was ever resident.
     peak_kib: u64,
+    /// What is resident when nothing is left to do.
+    rest_kib: u64,
 }
 
-impl Cost {
-    fn peak_mib(&self) -> f64 {
-        f64::from(u32::try_from(self.peak_kib).unwrap_or(u32::MAX)) / 1024.0
-    }
+fn mib(kib: u64) -> f64 {
+    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
 }
 
 impl Row {
     fn print(&self) {
         let count = f64::from(self.per.0);
         println!(
-            "| {} | {} | {} | {:.2} s | {:.1} /s | {:.2} s | {:.2} ms a {} | {:.1} MiB |",
+            "| {} | {} | {} | {:.2} s | {:.1} /s | {:.2} s | {:.2} ms a {} | {:.1} MiB | {:.1} MiB |",
             self.name,
             self.program,
             self.work,
@@ -55,7 +56,8 @@ impl Row {
             self.cost.cpu.as_secs_f64(),
             self.cost.cpu.as_secs_f64() * 1000.0 / count,
             self.per.1,
-            self.cost.peak_mib(),
+            mib(self.cost.peak_kib),
+            mib(self.cost.rest_kib),
         );
     }
 
@@ -63,11 +65,12 @@ impl Row {
     fn print_ratio(&self, other: &Self) {
         let times = |theirs: Duration, ours: Duration| theirs.as_secs_f64() / ours.as_secs_f64();
         println!(
-            "| {} | ratio | | {:.1} × | | {:.1} × | | {:.1} × |",
+            "| {} | ratio | | {:.1} × | | {:.1} × | | {:.1} × | {:.1} × |",
             self.name,
             times(other.cost.wall, self.cost.wall),
             times(other.cost.cpu, self.cost.cpu),
-            other.cost.peak_mib() / self.cost.peak_mib(),
+            mib(other.cost.peak_kib) / mib(self.cost.peak_kib),
+            mib(other.cost.rest_kib) / mib(self.cost.rest_kib),
         );
     }
 }
@@ -93,8 +96,8 @@ async fn run(bed: &Bed, wanted: &[String]) -> Outcome {
 
     let upstream = program::upstream_sealed_secrets()?;
     let programs: Vec<_> = [Program::Ours].into_iter().chain(upstream).collect();
-    println!("| row | program | work | wall | rate | CPU | CPU each | peak memory |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("| row | program | work | wall | rate | CPU | CPU each | peak memory | at rest |");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let asked = |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.starts_with(want));
     for (name, keys, spread) in [
         ("seal-rate", 1, Spread::OneKey),

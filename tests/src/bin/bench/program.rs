@@ -15,6 +15,9 @@ use tests::{
 
 use crate::Cost;
 
+/// How long a program is left alone before its memory at rest is read.
+const REST: Duration = Duration::from_secs(3);
+
 /// Where a pod finds its ServiceAccount, which is the only client that upstream's controller knows.
 const IN_POD: &str = "/run/secrets/kubernetes.io/serviceaccount";
 
@@ -112,6 +115,12 @@ impl Running {
         }
     }
 
+    /// Lets it come to rest, and says how many KiB are resident then.
+    pub(crate) async fn rest(&self) -> Outcome<u64> {
+        tokio::time::sleep(REST).await;
+        Ok(self.usage()?.resident_kib)
+    }
+
     /// Ends it, and waits for that.
     pub(crate) async fn terminate(&self) -> Outcome {
         match self {
@@ -140,6 +149,7 @@ impl Running {
                     wall: done.unwrap_or(moment).duration_since(begin),
                     cpu: usage.cpu.saturating_sub(before),
                     peak_kib: after.peak_kib,
+                    rest_kib: self.rest().await?,
                 });
             }
         }

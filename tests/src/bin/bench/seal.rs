@@ -51,6 +51,7 @@ pub(crate) async fn rate(
     let arena = Arena::open(bed, keys).await?;
     let objects = arena.sealed(count, spread);
     let daemon = arena.start(bed, program, SEALED_ONLY).await?;
+    daemon.rest().await?;
     let (begin, before) = (Instant::now(), daemon.usage()?.cpu);
     arena.unsealed(objects).await?;
     let cost = daemon.cost(begin, before, Some(Instant::now())).await?;
