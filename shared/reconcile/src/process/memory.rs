@@ -9,7 +9,7 @@ use tracing::debug;
 const AFTER_START: Duration = Duration::from_secs(2);
 
 /// How often the code of the last burst of work is given back.
-const PERIOD: Duration = Duration::from_mins(1);
+const PERIOD: Duration = Duration::from_secs(60);
 
 /// Gives back the memory of code that no longer runs; ends with the process.
 pub(super) async fn give_back() {
@@ -20,7 +20,7 @@ pub(super) async fn give_back() {
             Ok(bytes) => debug!(bytes, "unmapped code"),
             Err(error) => {
                 debug!(%error, "code stays in memory");
-                pending().await
+                return pending().await;
             }
         }
         wait = PERIOD;
