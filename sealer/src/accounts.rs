@@ -3,7 +3,6 @@
 use http::Method;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
-use reconcile::Core;
 use reconcile::request::{self, Wanted};
 use serde::Deserialize;
 use serde_json::json;
@@ -14,7 +13,7 @@ const LIFETIME_SECONDS: u32 = 600;
 /// Turns ServiceAccounts into clients. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
-    core: Core,
+    client: Client,
     config: Option<Config>,
 }
 
@@ -30,8 +29,8 @@ struct TokenStatus {
 
 impl Accounts {
     /// Accounts of the cluster that `config` leads to; without one there are none, as with `--local`.
-    pub fn new(core: Core, config: Option<Config>) -> Self {
-        Self { core, config }
+    pub fn new(client: Client, config: Option<Config>) -> Self {
+        Self { client, config }
     }
 
     /// Whether there is anybody to act as.
@@ -55,11 +54,11 @@ impl Accounts {
         });
         let body = body.to_string().into_bytes();
         let granted: TokenRequest =
-            request::send(&self.core.client, Method::POST, &path, body, Wanted::Everything).await?;
+            request::send(&self.client, Method::POST, &path, body, Wanted::Everything).await?;
         let mut theirs = config.clone();
         // Nothing of our own login may go along: a client certificate would win over the token.
         theirs.auth_info =
             AuthInfo { token: Some(granted.status.token.into()), ..AuthInfo::default() };
-        Ok(self.core.fence.guard(Client::try_from(theirs)?))
+        Ok(Client::try_from(theirs)?)
     }
 }

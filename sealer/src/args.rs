@@ -2,18 +2,27 @@
 //!
 //! Flags of the upstream controller keep their names where they mean the same.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgAction, Parser, ValueEnum};
 use jiff::SignedDuration;
+use reconcile::Scope;
 use sealer_core::sealed::keyring::Order;
 
-use crate::controller::sealing_key;
+use crate::controller::{sealed_secret, sealing_key};
+use crate::http;
+
+pub mod sealing;
+pub mod upstream;
+
+pub use self::sealing::{KeyOrder, Sealing};
+use self::upstream::Accepted;
 
 /// Turns sealed, SOPS-encrypted and externally stored values into Kubernetes Secrets.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "sealer", version)]
+#[command(name = "sealer", version, args_override_self = true)]
 #[group(skip)]
 pub struct Args {
     /// What both daemons share.
@@ -25,41 +34,23 @@ pub struct Args {
           default_values_t = [Controller::SealedSecret, Controller::GitSecretSync, Controller::ExternalSecret])]
     pub controllers: Vec<Controller>,
 
-    /// Where the sealing keys live [default: the namespace of the pod or of the kubeconfig]
-    #[arg(long, env = "SIGNET_KEY_NAMESPACE", value_name = "NAMESPACE")]
-    pub key_namespace: Option<String>,
+    /// What is about SealedSecrets.
+    #[command(flatten)]
+    pub sealing: Sealing,
 
-    /// What the names of new key Secrets begin with
+    /// Looks after all namespaces; with `false`, after its own and those of `--additional-namespaces`
+    #[arg(long, env = "SIGNET_ALL_NAMESPACES", value_name = "BOOL", default_value_t = true,
+          action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub all_namespaces: bool,
+
+    /// Looks after these namespaces and its own, or that of `--watch-namespace`
     #[arg(
         long,
-        env = "SIGNET_KEY_PREFIX",
-        value_name = "PREFIX",
-        default_value = "sealed-secrets-key"
+        env = "SIGNET_ADDITIONAL_NAMESPACES",
+        value_name = "NAMESPACES",
+        value_delimiter = ','
     )]
-    pub key_prefix: String,
-
-    /// How long a new certificate is valid
-    #[arg(long, env = "SIGNET_KEY_TTL", value_name = "DURATION", default_value = "87600h", value_parser = duration)]
-    pub key_ttl: Duration,
-
-    /// How old the newest key may become before another is made; 0 makes none
-    #[arg(long, env = "SIGNET_KEY_RENEW_PERIOD", value_name = "DURATION", default_value = "720h",
-          value_parser = duration, alias = "rotate-period")]
-    pub key_renew_period: Duration,
-
-    /// Which of two keys is the newer
-    #[arg(
-        long,
-        env = "SIGNET_KEY_ORDER_PRIORITY",
-        value_name = "ORDER",
-        value_enum,
-        default_value = "CertNotBefore"
-    )]
-    pub key_order_priority: KeyOrder,
-
-    /// The common name of new certificates
-    #[arg(long, env = "SIGNET_MY_CN", value_name = "NAME", default_value = "")]
-    pub my_cn: String,
+    pub additional_namespaces: Vec<String>,
 
     /// Where Git objects are kept between runs; a cache, that only costs time to lose
     /// [default: with --local its state directory, else $`XDG_CACHE_HOME`/signet/sealer]
@@ -82,6 +73,10 @@ pub struct Args {
     /// The class of SecretStores that are ours besides those that name none
     #[arg(long, env = "SIGNET_CONTROLLER_CLASS", value_name = "CLASS", default_value = "default")]
     pub controller_class: String,
+
+    /// What upstream's flags say that needs no saying here.
+    #[command(flatten)]
+    pub accepted: Accepted,
 
     /// The user's cache home.
     #[arg(long, env = "XDG_CACHE_HOME", hide = true)]
@@ -106,31 +101,71 @@ pub enum Controller {
     ExternalSecret,
 }
 
-/// Which of two keys is the newer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KeyOrder {
-    /// The one whose certificate is valid from later.
-    #[value(name = "CertNotBefore")]
-    CertNotBefore,
-    /// The one whose Secret was created later.
-    #[value(name = "SecretCreationTimestamp")]
-    SecretCreationTimestamp,
-}
-
 impl Args {
     /// How sealing keys are kept; `home` is the namespace of the process.
     pub fn keys(&self, home: &str) -> sealing_key::Settings {
+        let sealing = &self.sealing;
         sealing_key::Settings {
-            namespace: self.key_namespace.clone().unwrap_or_else(|| home.to_owned()),
-            prefix: self.key_prefix.clone(),
-            validity: SignedDuration::try_from(self.key_ttl).unwrap_or(SignedDuration::MAX),
-            renew_period: self.key_renew_period,
-            common_name: self.my_cn.clone(),
-            order: match self.key_order_priority {
+            namespace: sealing.key_namespace.clone().unwrap_or_else(|| home.to_owned()),
+            prefix: sealing.key_prefix.clone(),
+            size: sealing.key_size,
+            validity: SignedDuration::try_from(sealing.key_ttl).unwrap_or(SignedDuration::MAX),
+            renew_period: sealing.key_renew_period,
+            cutoff: sealing.key_cutoff_time.and_then(|cutoff| cutoff.0),
+            common_name: sealing.my_cn.clone(),
+            annotations: sealing.privatekey_annotations.0.clone(),
+            labels: sealing.privatekey_labels.0.clone(),
+            order: match sealing.key_order_priority {
                 KeyOrder::CertNotBefore => Order::CertNotBefore,
                 KeyOrder::SecretCreationTimestamp => Order::SecretCreation,
             },
         }
+    }
+
+    /// How SealedSecrets are treated.
+    pub fn unsealing(&self) -> sealed_secret::Settings {
+        let sealing = &self.sealing;
+        sealed_secret::Settings {
+            old_data: sealing.accept_deprecated_v1_data,
+            update_status: sealing.update_status,
+            skip_recreate: sealing.skip_recreate,
+            deletes: sealing.old_gc_behavior,
+            retries: sealing.max_unseal_retries,
+            anonymous: sealing.metrics_omit_secret_labels,
+        }
+    }
+
+    /// How the endpoints answer.
+    pub fn endpoints(&self) -> http::Settings {
+        let sealing = &self.sealing;
+        http::Settings {
+            rate: sealing.rate_limit,
+            burst: sealing.rate_limit_burst,
+            arrival: sealing.read_timeout,
+            answer: sealing.write_timeout,
+            authenticated: sealing.token_review,
+            old_data: sealing.accept_deprecated_v1_data,
+        }
+    }
+
+    /// The parts of `scope` that are looked after, each with watches of its own; `home` is the
+    /// namespace of the process.
+    pub fn parts(&self, scope: &Scope, home: &str) -> Vec<Scope> {
+        let of = |namespace: &str| Scope { namespace: Some(namespace.to_owned()), ..scope.clone() };
+        let more = self.additional_namespaces.iter().map(|name| name.trim());
+        let mut names: BTreeSet<&str> = more.filter(|name| !name.is_empty()).collect();
+        match &scope.namespace {
+            Some(watched) => drop(names.insert(watched)),
+            None if self.all_namespaces && names.is_empty() => return vec![scope.clone()],
+            None => drop(names.insert(home)),
+        }
+        names.into_iter().map(of).collect()
+    }
+
+    /// What tells this daemon's part of the objects from that of others, for the lease.
+    pub fn part(&self) -> Option<String> {
+        let all = self.all_namespaces && self.additional_namespaces.is_empty();
+        (!all).then(|| self.additional_namespaces.join(","))
     }
 
     /// Where caches go; `None` when neither the flags nor the environment say.
@@ -175,6 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_is_on_the_page_of_the_flags() {
+        let page = include_str!("../../docs/reference/flags.md");
+        let environment = ["home", "xdg", "user", "kubernetes", "hostname"];
+        for arg in Args::command().get_arguments() {
+            let Some(long) = arg.get_long() else { continue };
+            let other = environment.iter().any(|prefix| long.starts_with(prefix));
+            assert!(other || page.contains(&format!("`--{long}`")), "--{long}");
+        }
+    }
+
+    #[test]
     fn flags_of_sealed_secrets_are_understood() {
         let typed = [
             "sealer",
@@ -188,5 +234,27 @@ mod tests {
         assert_eq!((keys.prefix.as_str(), keys.namespace.as_str()), ("k", "home"));
         assert!(keys.renew_period.is_zero());
         assert_eq!(keys.order, Order::SecretCreation);
+    }
+
+    #[test]
+    fn namespaces_are_all_one_or_a_set() {
+        #[rustfmt::skip]
+        let cases = [
+            // flags                                                     looked after
+            (&[][..],                                                    &[None][..]),
+            (&["--watch-namespace=a"],                                   &[Some("a")]),
+            (&["--all-namespaces=false"],                                &[Some("home")]),
+            (&["--additional-namespaces=b,c"],                           &[Some("b"), Some("c"), Some("home")]),
+            (&["--watch-namespace=a", "--additional-namespaces=b,a"],    &[Some("a"), Some("b")]),
+        ];
+        for (flags, expected) in cases {
+            let typed = ["sealer"].iter().chain(flags);
+            let args = Args::try_parse_from(typed).unwrap();
+            let scope =
+                Scope { namespace: args.common.watch_namespace.clone(), ..Scope::default() };
+            let parts = args.parts(&scope, "home");
+            let parts: Vec<_> = parts.iter().map(|part| part.namespace.as_deref()).collect();
+            assert_eq!(parts, expected, "{flags:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::secrets::{Kind, Known, Owner, Secrets};
 
 pub mod external_secret;
 pub mod git_secret_sync;
+mod object;
 pub mod sealed_secret;
 pub mod sealing_key;
 pub mod secret_store;

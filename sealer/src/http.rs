@@ -4,92 +4,181 @@
 //! depend on a plaintext in any way but "it opens": templates are never rendered here.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use kube::ResourceExt as _;
+use kube::{Client, ResourceExt as _};
 use sealer_api::SealedSecret;
+use sealer_core::plaintext;
 use sealer_core::sealed::keyring::Keyring;
-use sealer_core::sealed::scope::{Label, Scope};
+use sealer_core::sealed::manifest;
+use sealer_core::sealed::scope::{CLUSTER_WIDE, Label, NAMESPACE_WIDE, Scope};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
+use self::limit::Limit;
+use crate::controller::Context;
 use crate::keys::Keys;
+use crate::metrics::{self, HttpRequest, Metrics};
+
+mod account;
+mod limit;
 
 /// No Secret is larger, and an envelope adds about two thirds and some hundred bytes a value.
 const MAX_BODY: usize = 4 << 20;
 /// Private-key operations take whole milliseconds of a core, so requests may not take all cores.
 const AT_ONCE: usize = 2;
 
+/// How the endpoints answer.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Requests a second of one client, to each of `/v1/verify` and `/v1/rotate`.
+    pub rate: u32,
+    /// How many more may come at once.
+    pub burst: u32,
+    /// How long a request may take to arrive.
+    pub arrival: Duration,
+    /// How long its answer may take.
+    pub answer: Duration,
+    /// Whether those two endpoints are for bearers of a token that the cluster accepts.
+    pub authenticated: bool,
+    /// Whether SealedSecrets of 2017 are opened.
+    pub old_data: bool,
+}
+
 /// The routes, served by every replica.
-pub fn routes(keys: Keys) -> Router {
-    let shared = Arc::new(Shared { keys, slots: Semaphore::new(AT_ONCE) });
-    Router::new()
-        .route("/v1/cert.pem", any(certificate))
-        .route("/v1/verify", any(verify))
-        .route("/v1/rotate", any(rotate))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(shared)
+pub fn routes(context: &Context, settings: Settings) -> Router {
+    let shared = Arc::new(Shared {
+        limit: Limit::new(settings.rate, settings.burst),
+        keys: context.keys.clone(),
+        metrics: context.metrics.clone(),
+        client: context.core.client.clone(),
+        slots: Semaphore::new(AT_ONCE),
+        settings,
+    });
+    let mut router = Router::new();
+    for endpoint in [Endpoint::Certificate, Endpoint::Verify, Endpoint::Rotate] {
+        let answer = move |State(shared): State<Arc<Shared>>, request: Request| async move {
+            shared.measured(endpoint, request).await
+        };
+        router = router.route(endpoint.path(), any(answer));
+    }
+    router.with_state(shared)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    /// The certificate of the newest key.
+    Certificate,
+    /// Whether every value of a SealedSecret opens: 200 or 409.
+    Verify,
+    /// The same SealedSecret, sealed for the newest key.
+    Rotate,
+}
+
+impl Endpoint {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Certificate => "/v1/cert.pem",
+            Self::Verify => "/v1/verify",
+            Self::Rotate => "/v1/rotate",
+        }
+    }
 }
 
 struct Shared {
     keys: Keys,
+    metrics: Metrics,
+    client: Client,
+    limit: Limit,
     slots: Semaphore,
-}
-
-/// The certificate of the newest key.
-async fn certificate(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.keys.current().newest() {
-        Some(key) => {
-            let type_ = [(header::CONTENT_TYPE, "application/x-pem-file")];
-            (type_, key.certificate().pem().to_owned()).into_response()
-        }
-        None => (StatusCode::INTERNAL_SERVER_ERROR, "cannot get certificate\n").into_response(),
-    }
-}
-
-/// Whether every value of a SealedSecret opens: 200 or 409.
-async fn verify(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    shared
-        .work(&body, |ring, sealed| {
-            let opens = sealed.opens(ring);
-            if opens { StatusCode::OK } else { StatusCode::CONFLICT }.into_response()
-        })
-        .await
-}
-
-/// The same SealedSecret, sealed for the newest key.
-async fn rotate(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    shared
-        .work(&body, |ring, sealed| match sealed.sealed_anew(ring) {
-            Some(sealed) => {
-                ([(header::CONTENT_TYPE, "application/json")], sealed.to_string()).into_response()
-            }
-            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        })
-        .await
+    settings: Settings,
 }
 
 impl Shared {
-    /// Runs `work` over the object in `body`, beside at most one other request.
-    async fn work(
-        &self,
-        body: &[u8],
-        work: impl FnOnce(&Keyring, &Sealed) -> Response + Send + 'static,
-    ) -> Response {
-        let Ok(_slot) = self.slots.try_acquire() else {
-            return (StatusCode::TOO_MANY_REQUESTS, "limit exceeded\n").into_response();
-        };
-        let Some(sealed) = Sealed::parse(body) else {
+    async fn measured(&self, endpoint: Endpoint, request: Request) -> Response {
+        let (begin, path, method) = (Instant::now(), endpoint.path(), method(request.method()));
+        let answer = timeout(self.settings.answer, self.answer(endpoint, request)).await;
+        let answer = answer.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+        let code = answer.status().as_u16();
+        self.metrics.http_requests.get_or_create(&HttpRequest { path, code, method }).inc();
+        let seconds = self.metrics.http_seconds.get_or_create(&metrics::Endpoint { path, method });
+        seconds.observe(begin.elapsed().as_secs_f64());
+        answer
+    }
+
+    async fn answer(&self, endpoint: Endpoint, request: Request) -> Response {
+        if endpoint == Endpoint::Certificate {
+            return self.certificate();
+        }
+        if let Some(pause) = self.limit.refuses(endpoint.path(), request.headers(), Instant::now())
+        {
+            return limited(pause);
+        }
+        if self.settings.authenticated
+            && let Err(refused) = account::check(&self.client, request.headers()).await
+        {
+            return refused.into_response();
+        }
+        let Ok(_slot) = self.slots.try_acquire() else { return limited(Duration::from_secs(1)) };
+        match timeout(self.settings.arrival, to_bytes(request.into_body(), MAX_BODY)).await {
+            Ok(Ok(body)) => self.work(endpoint, &body).await,
+            // The answer of a body that breaks off, and of one that is too large.
+            Ok(Err(_)) => StatusCode::BAD_REQUEST.into_response(),
+            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        }
+    }
+
+    fn certificate(&self) -> Response {
+        match self.keys.current().newest() {
+            Some(key) => {
+                let type_ = [(header::CONTENT_TYPE, "application/x-pem-file")];
+                (type_, key.certificate().pem().to_owned()).into_response()
+            }
+            None => (StatusCode::INTERNAL_SERVER_ERROR, "cannot get certificate\n").into_response(),
+        }
+    }
+
+    async fn work(&self, endpoint: Endpoint, body: &[u8]) -> Response {
+        let Some(sealed) = Sealed::parse(body, self.settings.old_data) else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
         let ring = self.keys.current();
-        let done = tokio::task::spawn_blocking(move || work(&ring, &sealed)).await;
-        done.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        let done = tokio::task::spawn_blocking(move || match endpoint {
+            Endpoint::Certificate | Endpoint::Verify => {
+                let opens = sealed.opens(&ring);
+                if opens { StatusCode::OK } else { StatusCode::CONFLICT }.into_response()
+            }
+            Endpoint::Rotate => match sealed.sealed_anew(&ring) {
+                Some(sealed) => ([(header::CONTENT_TYPE, "application/json")], sealed.to_string())
+                    .into_response(),
+                None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            },
+        });
+        done.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+}
+
+fn limited(pause: Duration) -> Response {
+    let seconds = pause.as_secs_f64().ceil().to_string();
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds)], "limit exceeded\n")
+        .into_response()
+}
+
+/// The method as a label: from a closed set, or anybody could fill the memory with names.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "get",
+        Method::POST => "post",
+        Method::HEAD => "head",
+        Method::PUT => "put",
+        _ => "other",
     }
 }
 
@@ -101,7 +190,7 @@ struct Sealed {
 
 impl Sealed {
     /// Reads JSON or YAML that holds exactly one SealedSecret.
-    fn parse(body: &[u8]) -> Option<Self> {
+    fn parse(body: &[u8], old_data: bool) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         let documents = yaml::json::documents(text, yaml::Schema::Kubernetes).ok()?;
         let [manifest] = <[Value; 1]>::try_from(documents).ok()?;
@@ -110,7 +199,7 @@ impl Sealed {
             return None;
         }
         let object: SealedSecret = serde_json::from_value(manifest.clone()).ok()?;
-        object.spec.violations().is_empty().then_some(Self { manifest, object })
+        object.spec.violations(old_data).is_empty().then_some(Self { manifest, object })
     }
 
     /// The label, from the object's own metadata: what its template claims is never believed.
@@ -126,11 +215,37 @@ impl Sealed {
 
     fn opens(&self, ring: &Keyring) -> bool {
         let label = self.label();
-        self.values().all(|(_, value)| ring.unseal(&label, value).is_ok())
+        let values = self.values().map(|(_, value)| value);
+        values
+            .chain(self.object.spec.data.as_deref())
+            .all(|value| ring.unseal(&label, value).is_ok())
+    }
+
+    /// A SealedSecret of today from one of 2017.
+    fn renewed(&self, label: &Label, whole: &str, ring: &Keyring) -> Option<Value> {
+        let opened = ring.unseal(label, whole).ok()?;
+        let mut secret: Value = serde_json::from_slice(opened.value.expose()).ok()?;
+        secret["apiVersion"] = "v1".into();
+        secret["kind"] = "Secret".into();
+        // Whatever was sealed says neither where it goes nor how far it may.
+        secret["metadata"]["name"] = self.object.name_any().into();
+        secret["metadata"]["namespace"] = self.object.namespace().into();
+        let scope = Scope::of(self.object.annotations());
+        if let Some(annotations) = secret["metadata"]["annotations"].as_object_mut() {
+            annotations.retain(|key, _| key != CLUSTER_WIDE && key != NAMESPACE_WIDE);
+        }
+        let options = manifest::Options { scope, empty_allowed: true };
+        let certificate = ring.newest()?.certificate();
+        let sealed = manifest::seal(&secret, options, certificate, &mut rand::rng());
+        plaintext::wipe(&mut secret);
+        sealed.ok()
     }
 
     fn sealed_anew(&self, ring: &Keyring) -> Option<Value> {
         let (label, newest) = (self.label(), ring.newest()?);
+        if let Some(whole) = &self.object.spec.data {
+            return self.renewed(&label, whole, ring);
+        }
         let mut manifest = self.manifest.clone();
         for (key, value) in self.values() {
             let opened = ring.unseal(&label, value).ok()?;

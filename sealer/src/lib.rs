@@ -16,8 +16,9 @@ use ::source::Sources;
 use axum::Router;
 use kube::Config;
 use reconcile::process::{self, Process};
-use reconcile::{Core, Tasks};
+use reconcile::{Core, Scope, Tasks};
 use repo::Cache;
+use tokio::sync::watch;
 
 use crate::accounts::Accounts;
 use crate::args::{Args, Controller};
@@ -47,6 +48,10 @@ pub struct Daemon {
     args: Args,
     home: String,
     context: Context,
+    /// The same for each part of the objects that has watches of its own.
+    parts: Vec<Context>,
+    /// How often somebody asked for a new sealing key.
+    asked: watch::Sender<u64>,
     config: Option<Config>,
     cache: Option<Cache>,
 }
@@ -79,7 +84,8 @@ impl Error {
 }
 
 /// Runs the daemon until a signal, or until it can no longer do its work.
-pub async fn run(args: Args) -> Result<(), Error> {
+pub async fn run(mut args: Args) -> Result<(), Error> {
+    args.common.part = args.part();
     let mut process = Process::start("sealer", args.common.clone(), local::kinds).await?;
     process.expect(sealer_api::FIELDS, |kind| match kind {
         "SealedSecret" => args.runs(Controller::SealedSecret),
@@ -91,6 +97,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let config = process.config().cloned();
     let daemon = Daemon::new(&process.core(), args, process.home(), config)?;
     daemon.always(process.always());
+    process.always().add("renewal-signal", sealing_key::asked_by_signal(daemon.asked.clone()));
     daemon.leading(process.leading());
     process.serve(daemon.routes());
     Ok(process.run().await?)
@@ -107,7 +114,14 @@ impl Daemon {
             keys: Keys::none(),
             metrics: Metrics::new(&core.metrics),
         };
-        Ok(Self { args, home: home.to_owned(), context, config, cache })
+        let part = |scope: Scope| Context {
+            secrets: Secrets::new(core.client.clone(), &scope),
+            core: Core { scope, ..core.clone() },
+            ..context.clone()
+        };
+        let parts = args.parts(&core.scope, home).into_iter().map(part).collect();
+        let asked = watch::Sender::new(0);
+        Ok(Self { args, home: home.to_owned(), context, parts, asked, config, cache })
     }
 
     /// Adds what every replica runs.
@@ -116,19 +130,32 @@ impl Daemon {
             let settings = self.args.keys(&self.home);
             tasks.add("sealing-keys", sealing_key::load(self.context.clone(), settings));
         }
+        if let Some(address) = self.args.sealing.listen_metrics_addr {
+            let metrics = self.context.core.metrics.clone();
+            tasks.add("metrics", reconcile::http::serve_metrics(address, metrics));
+        }
     }
 
     /// Adds what only the leader runs.
     pub fn leading(&self, tasks: &mut Tasks) {
-        let context = &self.context;
+        if self.args.runs(Controller::SealedSecret) {
+            let (settings, asked) = (self.args.keys(&self.home), self.asked.clone());
+            let new = sealing_key::provide(self.context.clone(), settings, asked);
+            tasks.add("new-sealing-keys", new);
+        }
+        for part in &self.parts {
+            self.leading_part(part, tasks);
+        }
+    }
+
+    /// The controllers of one part of the objects.
+    fn leading_part(&self, context: &Context, tasks: &mut Tasks) {
         tasks.add("secrets", context.secrets.clone().run());
         if self.args.runs(Controller::SealedSecret) {
-            let settings = self.args.keys(&self.home);
-            tasks.add("new-sealing-keys", sealing_key::provide(context.clone(), settings));
-            sealed_secret::start(context, tasks);
+            sealed_secret::start(context, self.args.unsealing(), tasks);
         }
         if let Some(cache) = self.cache.clone() {
-            let accounts = Accounts::new(context.core.clone(), self.config.clone());
+            let accounts = Accounts::new(context.core.client.clone(), self.config.clone());
             let sources = Sources::new(context.core.clone(), self.args.common.local.is_some())
                 .with_azure(self.args.azure.clone());
             git_secret_sync::start(context, Git { cache, accounts, sources }, tasks);
@@ -146,7 +173,7 @@ impl Daemon {
     /// What every replica serves.
     pub fn routes(&self) -> Router {
         if self.args.runs(Controller::SealedSecret) {
-            http::routes(self.context.keys.clone())
+            http::routes(&self.context, self.args.endpoints())
         } else {
             Router::new()
         }

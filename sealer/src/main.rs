@@ -4,12 +4,13 @@ use std::iter;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use sealer::args::Args;
+use sealer::args::{Args, upstream};
 use sealer::run;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+    let typed = upstream::command_line(std::env::args_os(), |name| std::env::var_os(name));
+    match run(Args::parse_from(typed)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %causes(&error), "stopped");

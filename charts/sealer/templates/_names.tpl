@@ -43,3 +43,13 @@ app.kubernetes.io/part-of: signet
 {{- if .Values.features.externalSecrets }}{{ $on = append $on "externalsecret" }}{{ end -}}
 {{- join "," $on -}}
 {{- end -}}
+
+{{/* The namespaces that are looked after, as JSON; none is all of them. */}}
+{{- define "sealer.namespaces" -}}
+{{- if or .Values.watchNamespace .Values.additionalNamespaces -}}
+{{- $own := .Values.watchNamespace | default .Release.Namespace -}}
+{{- concat (list $own) .Values.additionalNamespaces | uniq | toJson -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}

@@ -32,10 +32,12 @@ pub struct SealedSecretSpec {
     /// The encrypted values, by the key that each has in the Secret.
     ///
     /// A value is what `kubeseal --raw` or `sealctl seal --raw` prints.
-    #[schemars(schema_with = "schema::lenient_strings")]
+    #[serde(default)]
+    #[schemars(schema_with = "schema::lenient_strings", required)]
     pub encrypted_data: BTreeMap<String, Value>,
 
-    /// Deprecated: a whole Secret encrypted as one blob. Seal it again to get `encryptedData`.
+    /// Deprecated: a whole Secret encrypted as one blob, as in 2017; `encryptedData` is empty then.
+    /// Sealing it again, or `kubeseal --re-encrypt`, gives `encryptedData`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
 
@@ -98,9 +100,24 @@ pub struct SealedSecretStatus {
     /// The generation that the conditions speak about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// The sealing keys that opened the values, the newest first: what to seal again when a key is to
+    /// go, or has become old.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sealed_by: Vec<SealedBy>,
     /// What was written last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
+}
+
+/// A sealing key that opened a value.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SealedBy {
+    /// The fingerprint of its certificate, as `ssh-keygen -l` prints it.
+    pub key: String,
+    /// Since when its certificate is valid; none when the key is no longer there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Time>,
 }
 
 /// One thing that is or is not so.
@@ -130,8 +147,8 @@ pub struct SyncCondition {
 }
 
 impl SealedSecretSpec {
-    /// Every rule that the object breaks.
-    pub fn violations(&self) -> Vec<Violation> {
+    /// Every rule that the object breaks. `old_data` says whether the format of 2017 is accepted.
+    pub fn violations(&self, old_data: bool) -> Vec<Violation> {
         let strings = self.encrypted_data.iter().filter(|(_, value)| !value.is_string());
         let mut broken: Vec<_> = strings
             .map(|(key, _)| {
@@ -141,10 +158,16 @@ impl SealedSecretSpec {
                 )
             })
             .collect();
-        if self.data.is_some() {
+        if self.data.is_some() && !old_data {
             broken.push(Violation::new(
                 "spec.data",
-                "is the format of 2017, which is not supported: seal the Secret again to get `spec.encryptedData`",
+                "is the format of 2017, which is turned off here (`--accept-deprecated-v1-data=false`): seal the Secret again to get `spec.encryptedData`",
+            ));
+        } else if self.data.is_some() && !self.encrypted_data.is_empty() {
+            // Upstream's sentence, which people search for, follows the field.
+            broken.push(Violation::new(
+                "spec.data",
+                "is too much: cannot use the field 'encryptedData' and the deprecated field 'data' at the same time; leave `spec.data` out",
             ));
         }
         broken

@@ -88,7 +88,7 @@ fn violations(kind: &str, spec: Value) -> Vec<Violation> {
         serde_json::from_value(spec).expect("every spec decodes")
     }
     match kind {
-        "SealedSecret" => read::<SealedSecretSpec>(spec).violations(),
+        "SealedSecret" => read::<SealedSecretSpec>(spec).violations(true),
         "GitSecretSync" => read::<GitSecretSyncSpec>(spec).violations("apps"),
         "SecretStore" => read::<SecretStoreSpec>(spec).violations("apps"),
         "ExternalSecret" => read::<ExternalSecretSpec>(spec).violations(),
@@ -101,7 +101,7 @@ fn a_violation_names_the_field_and_the_remedy() {
     #[rustfmt::skip]
     let cases = [
         ("SealedSecret",   json!({"encryptedData": {"a": 1}}),                      "`spec.encryptedData.a` is not a string"),
-        ("SealedSecret",   json!({"encryptedData": {}, "data": "AgB"}),             "`spec.data` is the format of 2017"),
+        ("SealedSecret",   json!({"encryptedData": {"a": "AgB"}, "data": "AgB"}),   "`spec.data` is too much: cannot use the field 'encryptedData' and"),
         ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {"provider": "x"}}),                    "`spec.decryption.provider` must be `sops`"),
         ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {}, "targetNamespace": "other"}),       "`spec.targetNamespace` is another namespace"),
         ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {}, "interval": "5"}),                  "`spec.interval` must be a positive duration"),
@@ -120,6 +120,13 @@ fn a_violation_names_the_field_and_the_remedy() {
         let said: Vec<_> = violations(kind, spec.clone()).iter().map(ToString::to_string).collect();
         assert!(matches!(&said[..], [one] if one.starts_with(expected)), "{kind} {spec}: {said:?}");
     }
+}
+
+#[test]
+fn the_format_of_2017_can_be_turned_off() {
+    let old: SealedSecretSpec = serde_json::from_value(json!({"data": "AgB"})).expect("it decodes");
+    assert_eq!(old.violations(true), []);
+    assert!(old.violations(false)[0].to_string().starts_with("`spec.data` is the format of 2017"));
 }
 
 #[test]

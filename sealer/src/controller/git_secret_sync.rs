@@ -24,6 +24,7 @@ use sealer_api::{GitRepository, GitSecretSync, duration};
 use sealer_core::sops::age::Identities;
 use source::Sources;
 
+use super::object::Destination;
 use super::{Context, again, names, owner};
 use crate::accounts::Accounts;
 use crate::secrets::{Kind, Known, Owner};
@@ -34,7 +35,6 @@ mod error;
 mod files;
 mod glob;
 mod look;
-mod object;
 mod origin;
 mod status;
 #[cfg(test)]
@@ -44,7 +44,6 @@ use self::error::Error;
 use self::files::{File, Memory, Opener, Yield};
 use self::glob::Glob;
 use self::look::Look;
-use self::object::Destination;
 use self::origin::Said;
 
 /// What the controller needs besides the [`Context`].

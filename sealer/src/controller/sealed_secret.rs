@@ -17,7 +17,8 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::api::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
-use reconcile::{Reconciler, Report, Tasks, Watched, drive, event::Event};
+use reconcile::error::Failure;
+use reconcile::{Classify, Reconciler, Report, Tasks, Watched, drive, event::Event};
 use sealer_api::SealedSecret;
 use sealer_api::sealed_secret::SecretTemplate;
 use sealer_api::written::Written;
@@ -34,10 +35,14 @@ use crate::secrets::{Desired, Kind, Known, Owner};
 use crate::source::Source;
 
 mod error;
+mod gone;
+mod memory;
 mod render;
 mod status;
+mod whole;
 
 pub use self::error::Error;
+use self::memory::Memory;
 
 /// On the template: the Secret is to have no owner, and to outlive the SealedSecret.
 const SKIP_OWNER: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
@@ -45,10 +50,32 @@ const SKIP_OWNER: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
 /// How long objects wait for the first sealing key before they say that there is none.
 const FIRST_KEY: Duration = Duration::from_secs(15);
 
+/// How the controller behaves where upstream lets people choose.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of upstream's")]
+pub struct Settings {
+    /// SealedSecrets of 2017 are opened.
+    pub old_data: bool,
+    /// The status is written.
+    pub update_status: bool,
+    /// A Secret that somebody deleted stays away.
+    pub skip_recreate: bool,
+    /// We delete the Secret of a SealedSecret that is gone, and not Kubernetes.
+    pub deletes: bool,
+    /// How often a failure is tried again without a change; no limit is for ever.
+    pub retries: Option<u32>,
+    /// No name of an object stands in the metrics.
+    pub anonymous: bool,
+}
+
 /// Adds the controller to `tasks`.
-pub fn start(context: &Context, tasks: &mut Tasks) {
+pub fn start(context: &Context, settings: Settings, tasks: &mut Tasks) {
     let objects: Watched<SealedSecret> = context.core.watch(tasks);
-    let reconciler = Arc::new(Unsealer { context: context.clone() });
+    let memory = Memory::new(&context.metrics, settings);
+    let reconciler = Arc::new(Unsealer { context: context.clone(), settings, memory });
+    if settings.deletes {
+        tasks.add("sealedsecret-deletions", gone::follow(context.secrets.clone(), objects.clone()));
+    }
     let secrets = context.secrets.wakes(Kind::SealedSecret);
     let unsynced = objects.clone();
     let keys = context.keys.changes().flat_map(move |()| stream::iter(out_of_step(&unsynced)));
@@ -71,12 +98,16 @@ fn out_of_step(objects: &Watched<SealedSecret>) -> Vec<ObjectRef<SealedSecret>> 
 
 struct Unsealer {
     context: Context,
+    settings: Settings,
+    memory: Memory,
 }
 
 /// What a valid SealedSecret means.
 pub struct Valid {
     label: Label,
     values: BTreeMap<String, String>,
+    /// A whole Secret, as SealedSecrets of 2017 have it.
+    whole: Option<String>,
     template: SecretTemplate,
     source: String,
 }
@@ -121,7 +152,7 @@ impl Reconciler for Unsealer {
     const NAME: &'static str = "sealedsecret";
 
     fn validate(&self, object: &SealedSecret) -> Result<Valid, Error> {
-        let broken = object.spec.violations();
+        let broken = object.spec.violations(self.settings.old_data);
         if !broken.is_empty() {
             self.count(object, "unseal");
             return Err(Error::Invalid(broken));
@@ -134,7 +165,8 @@ impl Reconciler for Unsealer {
         let values: BTreeMap<_, _> = values.collect();
         let template = object.spec.template.clone().unwrap_or_default();
         let source = source(object, &label, &values, &template);
-        Ok(Valid { label, values, template, source })
+        let whole = object.spec.data.clone();
+        Ok(Valid { label, values, whole, template, source })
     }
 
     async fn observe(&self, object: &SealedSecret, _: &Valid) -> Result<Observed, Error> {
@@ -166,15 +198,12 @@ impl Reconciler for Unsealer {
             (Some(record), Some(known)) => is_recorded(record, known),
             _ => false,
         };
-        if let Some(record) = record.filter(|_| pristine && !renewed) {
+        let left_away = self.settings.skip_recreate && observed.secret.is_none();
+        if let Some(record) = record.filter(|_| (pristine || left_away) && !renewed) {
             return Ok(Plan::Settled(record.clone()));
         }
-        let (mut data, keys) = self.unseal(object, valid, &observed.ring)?;
-        render::add(&valid.template, &mut data).map_err(|error| {
-            self.count(object, "unseal");
-            Error::Render(error)
-        })?;
-        let desired = desired(object, &valid.template, data);
+        let made = self.unseal(object, valid, &observed.ring);
+        let (desired, keys) = made.inspect_err(|_| self.count(object, "unseal"))?;
         let secret = observed.secret;
         Ok(Plan::Write(Box::new(Write { desired, secret, pristine, renewed, keys })))
     }
@@ -211,6 +240,7 @@ impl Reconciler for Unsealer {
 
     fn forget(&self, namespace: Option<&str>, name: &str) {
         let (namespace, name) = (namespace.unwrap_or_default().to_owned(), name.to_owned());
+        self.memory.forget(&namespace, &name);
         let owner = Owner { kind: Kind::SealedSecret, namespace, name };
         self.context.secrets.refer(&owner, None::<&str>);
     }
@@ -222,36 +252,53 @@ impl Reconciler for Unsealer {
         now: Timestamp,
     ) -> Report {
         let written = outcome.ok().map(|applied| applied.written.clone());
-        let status = status::of(object, outcome.err(), written, now);
-        let report = Report::status(&status);
+        let sealed_by = status::sealed_by(written.as_ref(), &self.context.keys.current());
+        let next = self.memory.note(object, outcome.err().map(Classify::class), &sealed_by);
+        let status = status::of(object, outcome.err(), written.zip(Some(sealed_by)), now);
+        let mut report = Report { next, ..Report::default() };
         match outcome {
-            Ok(Applied { outcome: Outcome::Created | Outcome::Updated, .. }) => {
-                report.telling(Event::normal("Unsealed", "SealedSecret unsealed successfully"))
+            Err(error) if !self.settings.update_status => {
+                // The driver tells a failure with the status that it writes.
+                report = report.telling(Event::failure(&Failure::of(error)));
             }
-            _ => report,
+            Ok(Applied { outcome: Outcome::Created | Outcome::Updated, .. }) => {
+                let unsealed = Event::normal("Unsealed", "SealedSecret unsealed successfully");
+                report = report.telling(unsealed);
+            }
+            Ok(_) | Err(_) => {}
         }
+        if self.settings.update_status {
+            report.status = Report::status(&status).status;
+        }
+        report
     }
 }
 
 impl Unsealer {
-    /// Opens every value; answers them and the keys that did.
+    /// Opens every value; answers the Secret that they make and the keys that opened them.
     fn unseal(
         &self,
         object: &SealedSecret,
         valid: &Valid,
         ring: &Keyring,
-    ) -> Result<(BTreeMap<String, Plaintext>, Vec<String>), Error> {
+    ) -> Result<(Desired, Vec<String>), Error> {
         let metrics = &self.context.metrics;
         metrics.unseal_requests.inc();
-        let opened = ring.unseal_all(&valid.label, &valid.values).map_err(|failures| {
-            self.count(object, "unseal");
-            Error::Unseal(failures)
-        })?;
+        if let Some(whole) = &valid.whole {
+            let opened = ring.unseal(&valid.label, whole).map_err(Error::UnsealWhole)?;
+            metrics.values_unsealed.inc();
+            let (namespace, name) = names(object);
+            let secret = whole::secret(&opened.value, &namespace, &name).map_err(Error::Whole)?;
+            return Ok((owned(object, &valid.template, secret), vec![opened.key_id.to_string()]));
+        }
+        let opened = ring.unseal_all(&valid.label, &valid.values).map_err(Error::Unseal)?;
         metrics.values_unsealed.inc_by(opened.len() as u64);
         let mut keys: Vec<_> = opened.values().map(|value| value.key_id.to_string()).collect();
         keys.sort_unstable();
         keys.dedup();
-        Ok((opened.into_iter().map(|(key, unsealed)| (key, unsealed.value)).collect(), keys))
+        let mut data = opened.into_iter().map(|(key, unsealed)| (key, unsealed.value)).collect();
+        render::add(&valid.template, &mut data).map_err(Error::Render)?;
+        Ok((desired(object, &valid.template, data), keys))
     }
 
     fn unwritten(&self, object: &SealedSecret, source: crate::secrets::write::Error) -> Error {
@@ -289,6 +336,7 @@ fn source(
         .and(label.as_bytes())
         .and(template)
         .and_all(values.iter().flat_map(|(key, value)| [key, value]))
+        .and_all(&object.spec.data)
         .finish()
 }
 
@@ -300,22 +348,29 @@ fn desired(
 ) -> Desired {
     let (namespace, name) = names(object);
     let metadata = template.metadata.clone().unwrap_or_default();
-    let skips = metadata.annotations.as_ref().and_then(|annotations| annotations.get(SKIP_OWNER));
-    let owned = skips.is_none_or(|value| value != "true");
-    Desired {
+    let secret = Desired {
         metadata: ObjectMeta {
             namespace: Some(namespace),
             name: Some(name),
             labels: metadata.labels,
             annotations: metadata.annotations,
             finalizers: metadata.finalizers,
-            owner_references: owned.then(|| vec![owner_reference(object)]),
             ..ObjectMeta::default()
         },
         type_: template.type_.clone(),
         immutable: template.immutable,
         data,
-    }
+    };
+    owned(object, template, secret)
+}
+
+/// The same Secret as `object`'s own, unless the template says that it is to have no owner.
+fn owned(object: &SealedSecret, template: &SecretTemplate, secret: Desired) -> Desired {
+    let annotations = template.metadata.as_ref().and_then(|metadata| metadata.annotations.as_ref());
+    let skips = annotations.and_then(|annotations| annotations.get(SKIP_OWNER));
+    let owned = skips.is_none_or(|value| value != "true");
+    let owner_references = owned.then(|| vec![owner_reference(object)]);
+    Desired { metadata: ObjectMeta { owner_references, ..secret.metadata }, ..secret }
 }
 
 #[cfg(test)]

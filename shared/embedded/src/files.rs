@@ -76,6 +76,8 @@ pub(crate) struct Files {
     known: BTreeMap<PathBuf, Known>,
     /// The version up to which the API was seen when files were last tried.
     seen: u64,
+    /// Whether there was somebody to decrypt when files were last tried.
+    decrypts: bool,
     /// Problems that no file will solve.
     pub notices: Vec<Problem>,
 }
@@ -88,6 +90,7 @@ impl Files {
             owner: owner.to_owned(),
             known: BTreeMap::new(),
             seen: 0,
+            decrypts: false,
             notices: Vec::new(),
         }
     }
@@ -106,7 +109,8 @@ impl Files {
             self.known.get(path).is_some_and(|known| known.stamp == *stamp)
         };
         let moved = listed.len() != self.known.len() || !listed.iter().all(same);
-        let retry = moved || version != self.seen;
+        let retry = moved || version != self.seen || decrypt.is_some() != self.decrypts;
+        self.decrypts = decrypt.is_some();
         let due: Vec<(PathBuf, Stamp)> = listed
             .iter()
             .filter(|entry| !same(entry) || retry && self.known[&entry.0].retry)

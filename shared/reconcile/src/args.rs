@@ -30,7 +30,12 @@ pub struct Args {
     pub watch_namespace: Option<String>,
 
     /// Looks after objects with these labels only, e.g. `shard=a`
-    #[arg(long, env = "SIGNET_WATCH_LABEL_SELECTOR", value_name = "SELECTOR")]
+    #[arg(
+        long,
+        env = "SIGNET_WATCH_LABEL_SELECTOR",
+        value_name = "SELECTOR",
+        alias = "label-selector"
+    )]
     pub watch_label_selector: Option<String>,
 
     /// How many objects of one kind are reconciled at once
@@ -40,7 +45,8 @@ pub struct Args {
 
     /// Where health, metrics and the daemon's own HTTP endpoints are served; port 0 picks one
     /// [default: 0.0.0.0:8080, and with --local a free port of 127.0.0.1]
-    #[arg(long, env = "SIGNET_HTTP_ADDR", value_name = "ADDRESS", alias = "metrics-addr")]
+    #[arg(long, env = "SIGNET_HTTP_ADDR", value_name = "ADDRESS", value_parser = address,
+          aliases = ["metrics-addr", "listen-addr"])]
     pub http_addr: Option<SocketAddr>,
 
     /// Writes the address that is served into this file
@@ -71,6 +77,26 @@ pub struct Args {
     /// Which log lines there are: error, warn, info, debug or trace
     #[arg(long, env = "SIGNET_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
+
+    /// How many requests a second go to the API server; none limits them, and so does a negative number
+    #[arg(
+        long,
+        env = "SIGNET_KUBECLIENT_QPS",
+        value_name = "N",
+        default_value_t = -1.0,
+        hide_default_value = true,
+        allow_negative_numbers = true
+    )]
+    pub kubeclient_qps: f32,
+
+    /// How many of them may go at once
+    #[arg(long, env = "SIGNET_KUBECLIENT_BURST", value_name = "N", default_value_t = 10)]
+    pub kubeclient_burst: u32,
+
+    /// What else tells the objects that this process looks after from those of others: their leases
+    /// differ.
+    #[arg(skip)]
+    pub part: Option<String>,
 
     /// Where programs keep state.
     #[arg(long, env = "XDG_STATE_HOME", hide = true)]
@@ -109,4 +135,12 @@ impl Args {
         let state = || Some(embedded::state_directory(&home()?, directory));
         self.state_dir.clone().or_else(state)
     }
+}
+
+/// An address as Go writes it, too: `:8080` is that port everywhere.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').and_then(|port| port.parse::<u16>().ok());
+    let everywhere = port.map(|port| (Ipv4Addr::UNSPECIFIED, port).into());
+    let parsed = everywhere.or_else(|| text.parse().ok());
+    parsed.ok_or_else(|| "expected an address such as `127.0.0.1:8080` or `:8080`".to_owned())
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use tracing::info;
 
-use crate::{args::Args, clock};
+use crate::{args::Args, clock, pace::Pace};
 
 /// A client, what made it, and the namespace that it calls home.
 pub struct Cluster {
@@ -66,7 +67,11 @@ pub async fn cluster(args: &Args) -> Result<Cluster, Error> {
     };
     info!(server = %config.cluster_url, "connecting");
     let namespace = config.default_namespace.clone();
-    let client = Client::try_from(config.clone()).map_err(Error::Client)?;
+    let builder = ClientBuilder::try_from(config.clone()).map_err(Error::Client)?;
+    let client = match Pace::new(args.kubeclient_qps, args.kubeclient_burst) {
+        Some(pace) => builder.with_layer(&pace).build(),
+        None => builder.build(),
+    };
     Ok(Cluster { client, config, namespace })
 }
 

@@ -68,7 +68,8 @@ impl Event {
         Self { warning: true, reason: reason.to_owned(), message: message.into() }
     }
 
-    pub(crate) fn failure(failure: &Failure) -> Self {
+    /// That something failed.
+    pub fn failure(failure: &Failure) -> Self {
         Self::warning(failure.reason, &failure.message)
     }
 }

@@ -13,9 +13,11 @@ use std::{
 use axum::{
     Router,
     http::{StatusCode, header},
+    response::IntoResponse,
     routing::get,
 };
 use tokio::net::TcpListener;
+use tracing::error;
 
 use crate::metrics::Metrics;
 
@@ -38,15 +40,25 @@ impl Readiness {
     }
 }
 
+/// Serves `/metrics` and nothing else on `address`, until the listener fails.
+pub async fn serve_metrics(address: SocketAddr, metrics: Metrics) {
+    let router = Router::new().route("/metrics", get(move || async move { page(&metrics) }));
+    let served = async { axum::serve(bind(address, None).await?, router).await };
+    if let Err(error) = served.await {
+        error!(%error, %address, "could not serve metrics");
+    }
+}
+
+fn page(metrics: &Metrics) -> impl IntoResponse + use<> {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+}
+
 /// `/healthz`, `/readyz` and `/metrics` beside the routes of `daemon`.
 pub fn router(daemon: Router, metrics: Metrics, readiness: Readiness) -> Router {
-    let page = move || async move {
-        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
-    };
     daemon
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || async move { readiness.answer() }))
-        .route("/metrics", get(page))
+        .route("/metrics", get(move || async move { page(&metrics) }))
 }
 
 /// Binds `address`; with `told`, writes the address that was bound into that file, so that port 0

@@ -28,6 +28,7 @@ pub mod http;
 pub mod installed;
 pub mod lease;
 pub mod metrics;
+mod pace;
 pub mod phase;
 pub mod process;
 pub mod reconciler;

@@ -27,7 +27,7 @@ use crate::{
     event::Events,
     http::{self, Readiness},
     installed,
-    lease::{Candidacy, Elector, Fence},
+    lease::{Candidacy, Elector},
     metrics::Metrics,
     telemetry,
 };
@@ -124,7 +124,7 @@ impl Process {
         prepare(&args)?;
         let Some(directory) = &args.local else {
             let cluster = connect::cluster(&args).await?;
-            let election = args.leader_elect.then(|| lease_name(name, &args));
+            let election = args.leader_elect.then(|| lease_name(name, &cluster.namespace, &args));
             let mut process = Self::on(cluster.client, cluster.namespace, election, name, args);
             process.config = Some(cluster.config);
             return Ok(process);
@@ -150,12 +150,9 @@ impl Process {
         let metrics = Metrics::default();
         let events = Events::new(client.clone(), name, &identity, Clock::system());
         let (events, delivery) = events.queued(&metrics);
-        let fence = if election.is_some() { Fence::closed() } else { Fence::default() };
         let core = Core {
             events,
-            client: fence.guard(client.clone()),
-            fence,
-            replica: client,
+            client,
             scope: Scope {
                 namespace: args.watch_namespace.clone(),
                 selector: args.watch_label_selector.clone(),
@@ -187,7 +184,7 @@ impl Process {
     /// says once what they lack; a directory has those that it was started with.
     pub fn expect(&mut self, fields: &'static str, wanted: impl Fn(&str) -> bool) {
         if self.local.is_none() {
-            let (client, metrics) = (self.core.replica.clone(), self.core.metrics.clone());
+            let (client, metrics) = (self.core.client.clone(), self.core.metrics.clone());
             let mut expected = installed::expected(fields);
             expected.retain(|expected| wanted(expected.kind));
             self.always.add("installed-kinds", installed::tell(client, metrics, expected));
@@ -228,6 +225,8 @@ impl Process {
     pub async fn run(mut self) -> Result<(), Error> {
         if let Some(server) = self.local.take() {
             let decrypt = self.decrypt.take();
+            // Before anybody is told of problems: only now it is known who decrypts.
+            server.scan(decrypt.as_ref()).map_err(connect::Error::Local)?;
             self.always.add("files", async move { server.run(decrypt, pending()).await });
         }
         let mut running = JoinSet::new();
@@ -252,8 +251,7 @@ impl Process {
         let elector = self.election.map(|lease| {
             let namespace = self.args.leader_election_namespace.as_deref().unwrap_or(&self.home);
             let candidacy = Candidacy::new(namespace, &lease, &self.identity);
-            let fence = self.core.fence.clone();
-            Elector::new(self.core.replica.clone(), candidacy, self.core.clock.clone(), fence)
+            Elector::new(self.core.client.clone(), candidacy, self.core.clock.clone())
         });
         let mut news = JoinSet::new();
         spawn(&mut news, "events".to_owned(), self.news);
@@ -335,14 +333,15 @@ async fn signalled() -> Result<(), Error> {
 }
 
 /// The lease of a daemon that looks after a part of the objects is not that of the others.
-fn lease_name(name: &str, args: &Args) -> String {
+fn lease_name(name: &str, home: &str, args: &Args) -> String {
     use sha2::{Digest, Sha256};
     let part = (args.watch_namespace.as_deref(), args.watch_label_selector.as_deref());
     let base = format!("{name}.signet.dev");
-    if part == (None, None) {
-        return base;
-    }
-    let digest = Sha256::digest(format!("{part:?}"));
+    let digest = match (part, &args.part) {
+        ((None, None), None) => return base,
+        (part, None) => Sha256::digest(format!("{part:?}")),
+        (part, Some(more)) => Sha256::digest(format!("{part:?}{:?}", (home, more))),
+    };
     let mut head = [0; 8];
     head.copy_from_slice(&digest[..8]);
     format!("{base}-{:016x}", u64::from_be_bytes(head))

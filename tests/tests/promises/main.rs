@@ -53,6 +53,7 @@ mod seal_keys;
 mod seal_ownership;
 mod seal_quiet;
 mod seal_stage;
+mod seal_upstream;
 mod sops;
 mod sops_local;
 mod sops_sync;
@@ -103,6 +104,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         seal_keys::trials,
         seal_ownership::trials,
         seal_quiet::trials,
+        seal_upstream::trials,
         sops::trials,
         sops_local::trials,
         sops_sync::trials,

@@ -8,7 +8,7 @@ use std::fmt;
 use aws_lc_rs::{
     encoding::AsDer as _,
     rand::SystemRandom,
-    rsa::{KeyPair, KeySize, OaepPublicEncryptingKey, PublicEncryptingKey},
+    rsa::{self, KeyPair, OaepPublicEncryptingKey, PublicEncryptingKey},
     signature::{KeyPair as _, RSA_PKCS1_SHA256},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
@@ -35,6 +35,20 @@ pub struct Certificate {
 /// The SSH fingerprint of a public key (`SHA256:…`), as `ssh-keygen -l` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(String);
+
+/// How large a new key is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeySize {
+    /// 2048 bits.
+    Bits2048,
+    /// 3072 bits.
+    Bits3072,
+    /// 4096 bits, as sealed-secrets makes them.
+    #[default]
+    Bits4096,
+    /// 8192 bits.
+    Bits8192,
+}
 
 /// A new sealing key, as its Secret stores it.
 #[derive(Debug)]
@@ -78,7 +92,7 @@ impl Certificate {
         let (_, x509) =
             x509_parser::parse_x509_certificate(&block.der).map_err(|_| Error::Malformed)?;
         let public_key_info = x509.public_key().raw.to_vec();
-        let (key, key_id) = rsa(x509.public_key())?;
+        let (key, key_id) = rsa_key(x509.public_key())?;
         let timestamp = |seconds| Timestamp::from_second(seconds).map_err(|_| Error::Malformed);
         Ok(Self {
             pem: pem::write(PEM_LABEL, &block.der).to_string(),
@@ -128,17 +142,52 @@ impl Certificate {
     }
 }
 
-/// Makes an RSA-4096 key and a self-signed certificate that is valid from `now` for `validity`.
-///
-/// This takes about a second. The key itself comes from aws-lc's own generator; `rng` chooses
-/// the serial number.
+impl KeySize {
+    /// The size of that many bits, if keys are made of it.
+    pub fn of_bits(bits: u32) -> Option<Self> {
+        match bits {
+            2048 => Some(Self::Bits2048),
+            3072 => Some(Self::Bits3072),
+            4096 => Some(Self::Bits4096),
+            8192 => Some(Self::Bits8192),
+            _ => None,
+        }
+    }
+}
+
+impl From<KeySize> for rsa::KeySize {
+    fn from(size: KeySize) -> Self {
+        match size {
+            KeySize::Bits2048 => Self::Rsa2048,
+            KeySize::Bits3072 => Self::Rsa3072,
+            KeySize::Bits4096 => Self::Rsa4096,
+            KeySize::Bits8192 => Self::Rsa8192,
+        }
+    }
+}
+
+/// Makes an RSA-4096 key and a self-signed certificate: see [`generate_sized`].
 pub fn generate(
     common_name: &str,
     now: Timestamp,
     validity: SignedDuration,
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<Generated, Error> {
-    let pair = KeyPair::generate(KeySize::Rsa4096).map_err(|_| Error::Generate)?;
+    generate_sized(KeySize::default(), common_name, now, validity, rng)
+}
+
+/// Makes an RSA key and a self-signed certificate that is valid from `now` for `validity`.
+///
+/// This takes about a second. The key itself comes from aws-lc's own generator; `rng` chooses
+/// the serial number.
+pub fn generate_sized(
+    size: KeySize,
+    common_name: &str,
+    now: Timestamp,
+    validity: SignedDuration,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<Generated, Error> {
+    let pair = KeyPair::generate(size.into()).map_err(|_| Error::Generate)?;
     let signer = Signer(&pair);
     let certificate = params(common_name, now, validity, rng)?
         .self_signed(&signer)
@@ -200,7 +249,7 @@ impl rcgen::SigningKey for Signer<'_> {
     }
 }
 
-fn rsa(info: &SubjectPublicKeyInfo<'_>) -> Result<(OaepPublicEncryptingKey, KeyId), Error> {
+fn rsa_key(info: &SubjectPublicKeyInfo<'_>) -> Result<(OaepPublicEncryptingKey, KeyId), Error> {
     let found = || Error::NotRsa { found: describe(info) };
     let Ok(PublicKey::RSA(parts)) = info.parsed() else { return Err(found()) };
     let key = PublicEncryptingKey::from_der(info.raw)

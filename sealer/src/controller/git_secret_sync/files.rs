@@ -14,7 +14,7 @@ use sealer_api::git_secret_sync::{InventoryEntry, MacCheck};
 use sealer_core::sops::age::{self, Identities};
 use sealer_core::sops::yaml as sops;
 
-use super::object::{self, Destination};
+use crate::controller::object::{self, Destination};
 use crate::secrets::Desired;
 
 /// The largest file that is read, as in Flux.

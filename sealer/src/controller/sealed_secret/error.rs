@@ -8,7 +8,7 @@ use reconcile::{Class, Classify};
 use sealer_api::Violation;
 use sealer_core::sealed::keyring;
 
-use super::render;
+use super::{render, whole};
 use crate::secrets::write;
 
 /// Unsealing failed; upstream's word.
@@ -25,6 +25,12 @@ pub enum Error {
     /// Values could not be opened.
     #[error("{}", Failures(.0))]
     Unseal(BTreeMap<String, keyring::Error>),
+    /// The one value of a SealedSecret of 2017 could not be opened.
+    #[error("`spec.data` cannot be opened")]
+    UnsealWhole(#[source] keyring::Error),
+    /// It was opened, and is no Secret.
+    #[error("`spec.data` holds no Secret")]
+    Whole(#[source] whole::Error),
     /// A value could not be rendered.
     #[error(transparent)]
     Render(render::Error),
@@ -52,8 +58,9 @@ pub enum Error {
 impl Classify for Error {
     fn class(&self) -> Class {
         match self {
-            Self::Invalid(_) | Self::Render(_) => Class::Stalled,
-            Self::Unseal(failures) => class(failures),
+            Self::Invalid(_) | Self::Render(_) | Self::Whole(_) => Class::Stalled,
+            Self::Unseal(failures) => class(failures.values()),
+            Self::UnsealWhole(failure) => class([failure]),
             Self::Read { source, .. } => source.class(),
             Self::NotManaged { source, .. } | Self::Write(source) => source.class(),
         }
@@ -61,7 +68,11 @@ impl Classify for Error {
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::Invalid(_) | Self::Unseal(_) | Self::Render(_) => UNSEAL,
+            Self::Invalid(_)
+            | Self::Unseal(_)
+            | Self::UnsealWhole(_)
+            | Self::Whole(_)
+            | Self::Render(_) => UNSEAL,
             Self::Read { .. } | Self::NotManaged { .. } | Self::Write(_) => UPDATE,
         }
     }
@@ -70,25 +81,27 @@ impl Classify for Error {
         match self {
             Self::Invalid(_) | Self::Read { .. } => None,
             Self::Render(_) => Some("correct the template".to_owned()),
-            Self::Unseal(failures) => Some(remedy(failures).to_owned()),
+            Self::Unseal(failures) => Some(remedy(class(failures.values())).to_owned()),
+            Self::UnsealWhole(failure) => Some(remedy(class([failure])).to_owned()),
+            Self::Whole(_) => Some("seal the Secret again to get `spec.encryptedData`".to_owned()),
             Self::NotManaged { source, .. } | Self::Write(source) => source.remedy(),
         }
     }
 }
 
 /// A missing key may come; any other failure is the author's to mend.
-fn class(failures: &BTreeMap<String, keyring::Error>) -> Class {
+fn class<'f>(failures: impl IntoIterator<Item = &'f keyring::Error>) -> Class {
     let may_come = |error: &keyring::Error| match error {
         keyring::Error::NoKeys | keyring::Error::NoKeyOfSize { .. } => true,
         keyring::Error::Envelope(_)
         | keyring::Error::NoKey { .. }
         | keyring::Error::Damaged { .. } => false,
     };
-    if failures.values().all(may_come) { Class::Waiting } else { Class::Stalled }
+    if failures.into_iter().all(may_come) { Class::Waiting } else { Class::Stalled }
 }
 
-fn remedy(failures: &BTreeMap<String, keyring::Error>) -> &'static str {
-    match class(failures) {
+fn remedy(class: Class) -> &'static str {
+    match class {
         Class::Waiting => {
             "restore the sealing key, or seal the values again with this cluster's certificate"
         }

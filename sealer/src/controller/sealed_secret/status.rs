@@ -5,8 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use reconcile::condition;
 use reconcile::error::{Failure, describe};
 use sealer_api::SealedSecret;
-use sealer_api::sealed_secret::{SealedSecretStatus, SyncCondition};
+use sealer_api::sealed_secret::{SealedBy, SealedSecretStatus, SyncCondition};
 use sealer_api::written::Written;
+use sealer_core::sealed::keyring::Keyring;
 
 use super::Error;
 
@@ -23,11 +24,27 @@ pub(super) fn is_synced(object: &SealedSecret) -> bool {
     conditions.into_iter().any(|condition| condition.type_ == SYNCED && condition.status == "True")
 }
 
+/// The keys of `record`, the newest first, as far as they are still there.
+pub(super) fn sealed_by(record: Option<&Written>, ring: &Keyring) -> Vec<SealedBy> {
+    let keys = record.into_iter().flat_map(|record| &record.keys);
+    let from = |id: &String| {
+        let key = ring.keys().iter().find(|key| key.id().as_str() == id)?;
+        Some(Time(key.certificate().not_before()))
+    };
+    let mut all: Vec<_> =
+        keys.map(|id| SealedBy { key: id.clone(), valid_from: from(id) }).collect();
+    all.sort_by(|a, b| {
+        let from = |by: &SealedBy| by.valid_from.as_ref().map(|time| time.0);
+        from(b).cmp(&from(a)).then_with(|| a.key.cmp(&b.key))
+    });
+    all
+}
+
 /// The status after a reconcile. A failure keeps the record of the last success.
 pub(super) fn of(
     object: &SealedSecret,
     failure: Option<&Error>,
-    written: Option<Written>,
+    written: Option<(Written, Vec<SealedBy>)>,
     now: Timestamp,
 ) -> SealedSecretStatus {
     let old = object.status.clone().unwrap_or_default();
@@ -40,10 +57,15 @@ pub(super) fn of(
         Some(error) => condition::failed(others, &Failure::of(error), generation, now),
     };
     let synced = merge(synced.first(), failure, generation, now);
+    let (written, sealed_by) = match written {
+        Some((written, sealed_by)) => (Some(written), sealed_by),
+        None => (old.written, old.sealed_by),
+    };
     SealedSecretStatus {
         conditions: std::iter::once(synced).chain(others.into_iter().map(from_condition)).collect(),
         observed_generation: Some(generation),
-        written: written.or(old.written),
+        sealed_by,
+        written,
     }
 }
 

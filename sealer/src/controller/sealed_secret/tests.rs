@@ -2,10 +2,11 @@
 
 use http::Method;
 use kube::api::{Patch, PatchParams};
+use sealer_core::sealed::certificate::Certificate;
 use sealer_core::sealed::scope::Scope;
 use serde_json::{Value, json};
 
-use crate::testbed::{Bed, Running, sealed};
+use crate::testbed::{Bed, KEYS, Running, sealed};
 
 const V: &str = "bitnami.com/v1alpha1";
 const K: &str = "SealedSecret";
@@ -317,4 +318,211 @@ async fn a_secret_without_owner_settles_too() {
     daemon.reconciled(&bed, "sealedsecret", 1).await;
     assert_eq!(opened(&daemon), 0);
     synced(&bed, "free").await;
+}
+
+/// A SealedSecret of 2017: one value, which is the JSON of a whole Secret.
+fn whole(name: &str, secret: &Value) -> Value {
+    let certificate = Certificate::parse(KEYS[0].certificate.as_bytes()).unwrap();
+    let label = Scope::Strict.label("default", name);
+    let data = certificate.seal(&label, secret.to_string().as_bytes(), &mut rand::rng());
+    json!({
+        "apiVersion": V, "kind": K, "metadata": {"name": name},
+        "spec": {"data": data, "encryptedData": {}},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_secret_of_2017_opens_unless_that_is_turned_off() {
+    let bed = Bed::new().await;
+    let secret = json!({
+        "metadata": {"name": "other", "namespace": "kube-system", "labels": {"a": "b"}},
+        "type": "example.com/login", "data": {"password": "aHVudGVyMg=="},
+    });
+    let daemon = bed.start();
+    bed.create(whole("old", &secret)).await;
+    let made = bed.value("old", "password", "hunter2").await;
+    assert_eq!(made.type_.as_deref(), Some("example.com/login"));
+    assert_eq!(made.metadata.labels.unwrap()["a"], "b");
+    assert_eq!(made.metadata.owner_references.unwrap()[0].kind, K);
+    synced(&bed, "old").await;
+
+    bed.patch(V, K, "old", json!({"spec": {"encryptedData": {"a": "AgB"}}})).await;
+    failed(&bed, "old", "cannot use the field 'encryptedData' and the deprecated field 'data'")
+        .await;
+    bed.create(whole("text", &json!("hunter2"))).await;
+    failed(&bed, "text", "`spec.data` holds no Secret").await;
+    drop(daemon);
+
+    let _daemon = bed.start_with(&["--accept-deprecated-v1-data=false"]);
+    bed.create(whole("refused", &secret)).await;
+    failed(&bed, "refused", "is the format of 2017, which is turned off here").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_says_which_keys_sealed_and_how_old_they_are() {
+    let bed = Bed::new().await;
+    bed.add_key("sealed-secrets-key2", 1).await;
+    let daemon = bed.start();
+    bed.until("two keys", || async { (daemon.metric("signet_sealing_keys") == 2).then_some(()) })
+        .await;
+    let mut mixed = sealed("mixed", Scope::Strict, 0, &[("a", "1")]);
+    let newer = sealed("mixed", Scope::Strict, 1, &[("b", "2")]);
+    mixed["spec"]["encryptedData"]["b"] = newer["spec"]["encryptedData"]["b"].clone();
+    bed.create(mixed).await;
+    let object = bed.condition((V, K, "mixed"), ("Synced", "True", "")).await;
+    let by = object.data["status"]["sealedBy"].as_array().unwrap().clone();
+    let from: Vec<_> = by.iter().map(|by| by["validFrom"].as_str().unwrap()).collect();
+    assert_eq!(from, ["2026-02-01T00:00:00Z", "2026-01-01T00:00:00Z"]);
+    let line =
+        format!(r#"signet_sealed_secrets_by_key{{key="{}"}}"#, by[1]["key"].as_str().unwrap());
+    assert_eq!(daemon.metric(&line), 1);
+
+    let info = r#"sealed_secrets_controller_condition_info{namespace="default",name="mixed",condition="Synced",ss_app_kubernetes_io_instance=""}"#;
+    assert_eq!(daemon.metric(info), 1);
+    bed.delete(V, K, "mixed").await;
+    bed.until("no number of it", || async {
+        (daemon.metric(&line) + daemon.metric(info) == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_secret_stays_away_where_that_is_asked_for() {
+    let bed = Bed::new().await;
+    let daemon = bed.start_with(&["--skip-recreate"]);
+    bed.create(sealed("db", Scope::Strict, 0, &[("key", "one")])).await;
+    synced(&bed, "db").await;
+    bed.delete("v1", "Secret", "db").await;
+    bed.patch(V, K, "db", json!({"metadata": {"labels": {"look": "again"}}})).await;
+    daemon.reconciled(&bed, "sealedsecret", 2).await;
+    assert!(bed.secrets().get_opt("db").await.unwrap().is_none());
+    // A change of the SealedSecret makes it again.
+    let changed = sealed("db", Scope::Strict, 0, &[("key", "two")]);
+    bed.patch(V, K, "db", json!({"spec": changed["spec"]})).await;
+    bed.value("db", "key", "two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_garbage_collection_deletes_what_was_made_and_nothing_else() {
+    let bed = Bed::new().await;
+    let daemon = bed.start_with(&["--old-gc-behavior"]);
+    let mut free = sealed("free", Scope::Strict, 0, &[("key", "hunter2")]);
+    free["spec"]["template"] = json!({
+        "metadata": {"annotations": {"sealedsecrets.bitnami.com/skip-set-owner-references": "true"}},
+    });
+    bed.create(free).await;
+    synced(&bed, "free").await;
+    bed.create(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "theirs"}, "stringData": {"key": "theirs"},
+    }))
+    .await;
+    bed.create(sealed("theirs", Scope::Strict, 0, &[("key", "hunter2")])).await;
+    failed(&bed, "theirs", "already exists").await;
+    daemon.reconciled(&bed, "sealedsecret", 2).await;
+    bed.delete(V, K, "theirs").await;
+    bed.delete(V, K, "free").await;
+    let secrets = bed.secrets();
+    bed.until("deletion", || async {
+        secrets.get_opt("free").await.unwrap().is_none().then_some(())
+    })
+    .await;
+    bed.value("theirs", "key", "theirs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_status_secrets_are_made_and_failures_are_events() {
+    let bed = Bed::new().await;
+    let _daemon = bed.start_with(&["--update-status=false", "--max-unseal-retries=1"]);
+    bed.create(sealed("db", Scope::Strict, 0, &[("key", "hunter2")])).await;
+    bed.value("db", "key", "hunter2").await;
+    let mut bad = sealed("bad", Scope::Strict, 0, &[("key", "hunter2")]);
+    bad["spec"]["encryptedData"]["key"] = "AgB*".into();
+    bed.create(bad).await;
+    let told = bed.event("bad", "ErrUnsealFailed").await;
+    assert!(told.contains("the value is not base64"), "{told}");
+    for name in ["db", "bad"] {
+        assert!(bed.api(V, K).get(name).await.unwrap().data.get("status").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_first_releases_has_a_name_and_no_label() {
+    let bed = Bed::new().await;
+    let unlabelled =
+        json!({"metadata": {"labels": {"sealedsecrets.bitnami.com/sealed-secrets-key": null}}});
+    bed.add_key("sealed-secrets-key", 1).await;
+    bed.patch("v1", "Secret", "sealed-secrets-key", unlabelled.clone()).await;
+    let daemon = bed.start();
+    bed.create(sealed("old", Scope::Strict, 1, &[("key", "hunter2")])).await;
+    bed.value("old", "key", "hunter2").await;
+    assert_eq!(daemon.metric("signet_sealing_keys"), 2);
+    // Under another name it would be no key, and with another label it is none.
+    bed.patch("v1", "Secret", "sealed-secrets-key1", unlabelled).await;
+    bed.until("one key", || async { (daemon.metric("signet_sealing_keys") == 1).then_some(()) })
+        .await;
+    let compromised = json!({"metadata": {"labels": {"sealedsecrets.bitnami.com/sealed-secrets-key": "compromised"}}});
+    bed.patch("v1", "Secret", "sealed-secrets-key", compromised).await;
+    bed.until("a new key alone", || async {
+        let keys = kube::api::ListParams::default()
+            .labels("sealedsecrets.bitnami.com/sealed-secrets-key=active");
+        let made = bed.secrets().list(&keys).await.unwrap().items.len() == 1;
+        (made && daemon.metric("signet_sealing_keys") == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_is_made_when_somebody_asks_or_the_newest_is_before_the_cutoff() {
+    let bed = Bed::new().await;
+    let keys = |count: u64, daemon: &Running| {
+        let page = daemon.metric("signet_sealing_keys");
+        (page == count).then_some(())
+    };
+    let flags = [
+        "--key-cutoff-time=Sat, 31 Jan 2026 00:00:00 +0000",
+        "--key-size=2048",
+        "--key-renew-period=0",
+        "--privatekey-labels=team=a,sealedsecrets.bitnami.com/sealed-secrets-key=none",
+        "--privatekey-annotations=note=b",
+    ];
+    let daemon = bed.start_with(&flags);
+    bed.until("a key after the cutoff", || async { keys(2, &daemon) }).await;
+    let label = kube::api::ListParams::default().labels("team=a");
+    let made = bed.secrets().list(&label).await.unwrap().items;
+    assert_eq!(made[0].metadata.annotations.as_ref().unwrap()["note"], "b");
+    assert_eq!(
+        made[0].metadata.labels.as_ref().unwrap()["sealedsecrets.bitnami.com/sealed-secrets-key"],
+        "active"
+    );
+    drop(daemon);
+
+    // The newest is younger now, so a start makes none; whoever asks gets one all the same.
+    let daemon = bed.start_with(&flags);
+    bed.until("the same keys", || async { keys(2, &daemon) }).await;
+    let asked = &daemon.daemon.asked;
+    bed.until("a leader", || async { (asked.receiver_count() == 1).then_some(()) }).await;
+    daemon.daemon.asked.send_modify(|times| *times += 1);
+    bed.until("a key that was asked for", || async { keys(3, &daemon) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_of_namespaces_is_looked_after_and_no_other() {
+    let bed = Bed::new().await;
+    let daemon = bed.start_with(&["--additional-namespaces=team"]);
+    let wide = |namespace: &str| {
+        let mut manifest = sealed("db", Scope::ClusterWide, 0, &[("key", namespace)]);
+        manifest["metadata"]["namespace"] = namespace.into();
+        manifest
+    };
+    for namespace in ["other", "team", "default"] {
+        bed.create(wide(namespace)).await;
+    }
+    bed.value("db", "key", "default").await;
+    let secret = |namespace| bed.api_in(namespace, "v1", "Secret");
+    bed.until("the Secret of the team", || async {
+        secret("team").get_opt("db").await.unwrap().map(|_| ())
+    })
+    .await;
+    daemon.reconciled(&bed, "sealedsecret", 2).await;
+    assert!(secret("other").get_opt("db").await.unwrap().is_none());
 }

@@ -6,6 +6,9 @@ use reconcile::request;
 use sealer_core::claim::Refusal;
 use sealer_core::plaintext::Plaintext;
 
+/// What the API server says of a change of an immutable Secret.
+const IMMUTABLE: &str = "field is immutable when `immutable` is set";
+
 /// Why a Secret could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -98,7 +101,9 @@ pub(super) fn discreet<'v>(
 
 pub(super) fn failed(name: &str, source: request::Error) -> Error {
     let name = name.to_owned();
-    if source.is_invalid() {
+    if source.is_invalid() && source.to_string().contains(IMMUTABLE) {
+        Error::Immutable { name }
+    } else if source.is_invalid() {
         Error::Invalid { name, source }
     } else {
         Error::Request { name, source }

@@ -8,33 +8,24 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// A key, and what goes with it when it is a temporary one.
-pub struct Key {
-    /// Its name, which is no secret.
-    pub id: String,
-    /// What signs.
-    pub secret: Zeroizing<String>,
-    /// What a temporary one is shown with.
-    pub token: Option<Zeroizing<String>>,
-    /// When a temporary one ends.
-    pub until: Option<Timestamp>,
+pub(super) struct Key {
+    pub(super) id: String,
+    pub(super) secret: Zeroizing<String>,
+    pub(super) token: Option<Zeroizing<String>>,
 }
 
 /// A POST to the root of a service.
-pub struct Request<'r> {
-    /// The `Host` header.
-    pub host: &'r str,
-    /// The region of the service.
-    pub region: &'r str,
-    /// The service, as signatures name it.
-    pub service: &'r str,
+pub(super) struct Request<'r> {
+    pub(super) host: &'r str,
+    pub(super) region: &'r str,
+    pub(super) service: &'r str,
     /// Headers that are signed, with names in lower case; `host` is added.
-    pub headers: &'r [(&'r str, &'r str)],
-    /// What is sent.
-    pub body: &'r [u8],
+    pub(super) headers: &'r [(&'r str, &'r str)],
+    pub(super) body: &'r [u8],
 }
 
 /// The headers to add: the date, the session token, and the signature.
-pub fn sign(
+pub(super) fn sign(
     request: &Request<'_>,
     key: &Key,
     now: Timestamp,
@@ -97,7 +88,6 @@ mod tests {
             id: "AKIDEXAMPLE".into(),
             secret: Zeroizing::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into()),
             token: token.map(|token| Zeroizing::new(token.to_owned())),
-            until: None,
         };
         let request = Request {
             host: "example.amazonaws.com",

@@ -11,7 +11,7 @@ use crate::secrets::Desired;
 
 /// Why a document is no Secret that may be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
     /// A field has another shape than a Secret's. Its value may be secret, so it is not told.
     #[error("`{field}` is not {expected}")]
     Field {
