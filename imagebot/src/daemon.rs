@@ -172,7 +172,7 @@ fn hooks(
     leading: &mut Tasks,
 ) -> Router {
     let receivers = core.watch::<RegistryReceiver>(always);
-    let hooks = Hooks::new(core.clone(), receivers.clone(), repositories.clone());
+    let hooks = Hooks::new(core.of_every_replica(), receivers.clone(), repositories.clone());
     let paths = RegistryReceivers { core: core.clone() };
     leading
         .add("RegistryReceiver", drive(core.clone(), Arc::new(paths), receivers, stream::empty()));

@@ -3,6 +3,7 @@
 use http::Method;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
+use reconcile::Core;
 use reconcile::request::{self, Wanted};
 use serde::Deserialize;
 use serde_json::json;
@@ -13,7 +14,7 @@ const LIFETIME_SECONDS: u32 = 600;
 /// Turns ServiceAccounts into clients. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
-    client: Client,
+    core: Core,
     config: Option<Config>,
 }
 
@@ -29,8 +30,8 @@ struct TokenStatus {
 
 impl Accounts {
     /// Accounts of the cluster that `config` leads to; without one there are none, as with `--local`.
-    pub fn new(client: Client, config: Option<Config>) -> Self {
-        Self { client, config }
+    pub fn new(core: Core, config: Option<Config>) -> Self {
+        Self { core, config }
     }
 
     /// Whether there is anybody to act as.
@@ -54,11 +55,11 @@ impl Accounts {
         });
         let body = body.to_string().into_bytes();
         let granted: TokenRequest =
-            request::send(&self.client, Method::POST, &path, body, Wanted::Everything).await?;
+            request::send(&self.core.client, Method::POST, &path, body, Wanted::Everything).await?;
         let mut theirs = config.clone();
         // Nothing of our own login may go along: a client certificate would win over the token.
         theirs.auth_info =
             AuthInfo { token: Some(granted.status.token.into()), ..AuthInfo::default() };
-        Ok(Client::try_from(theirs)?)
+        Ok(self.core.fence.guard(Client::try_from(theirs)?))
     }
 }

@@ -155,7 +155,7 @@ impl Daemon {
             sealed_secret::start(context, self.args.unsealing(), tasks);
         }
         if let Some(cache) = self.cache.clone() {
-            let accounts = Accounts::new(context.core.client.clone(), self.config.clone());
+            let accounts = Accounts::new(context.core.clone(), self.config.clone());
             let sources = Sources::new(context.core.clone(), self.args.common.local.is_some())
                 .with_azure(self.args.azure.clone());
             git_secret_sync::start(context, Git { cache, accounts, sources }, tasks);

@@ -14,6 +14,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use reconcile::clock::Clock;
 use reconcile::event::Events;
+use reconcile::lease::Fence;
 use reconcile::{Core, Scope, Tasks};
 use sealer_core::plaintext::Plaintext;
 use sealer_core::sealed::certificate::{self, Certificate, Generated};
@@ -84,6 +85,8 @@ impl Bed {
         let client = self.counting();
         let core = Core {
             events: Events::new(client.clone(), "sealer", "test", Clock::system()),
+            replica: client.clone(),
+            fence: Fence::default(),
             client,
             scope: Scope::default(),
             metrics: reconcile::metrics::Metrics::default(),

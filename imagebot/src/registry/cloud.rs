@@ -1,9 +1,9 @@
 //! Logging in to a cloud's registries as the cloud knows this process, without its SDK.
 //!
 //! ```text
-//! environment ─▶ aws   key · web identity · container · instance ─▶ SigV4 ─▶ ECR GetAuthorizationToken
-//!             ─▶ azure federated token · secret · managed identity ─▶ AAD ─▶ ACR /oauth2/exchange
-//!             ─▶ gcp   key file · federation · metadata server ─▶ an access token
+//! who this process is ─▶ aws   a key of Amazon's ─▶ SigV4 ─▶ ECR GetAuthorizationToken
+//! (`shared/cloud`)    ─▶ azure a token of Entra ID ─▶ ACR /oauth2/exchange
+//!                     ─▶ gcp   an access token
 //! ```
 //!
 //! A login is shown to that cloud's registries and to no other host, whatever an object names: with
@@ -12,10 +12,7 @@
 
 mod aws;
 mod azure;
-mod environment;
-mod error;
 mod gcp;
-mod sigv4;
 
 use std::{
     collections::HashMap,
@@ -23,39 +20,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
-use reconcile::clock::Clock;
-use reqwest::{Client, RequestBuilder, StatusCode};
-use serde::{Deserialize as _, Deserializer, de::DeserializeOwned};
+use ::cloud::Context;
+use reconcile::{Class, clock::Clock};
 use sha2::{Digest as _, Sha256};
-use tokio::time::timeout;
-use url::Url;
-use zeroize::Zeroizing;
 
 use super::{
     Access, Error as RegistryError,
     access::{Fingerprint, Proxy},
-    client,
     keychain::Credential,
-    session::{Shared, is_loopback, lock},
+    session::{Shared, lock},
 };
 
 use crate::turn::Turns;
 
-pub use environment::Environment;
-pub use error::Error;
+pub use ::cloud::{Environment, Error};
 
 /// The share of its life for which a login is used, in percent.
 const USED: u32 = 80;
 /// The longest that a login is kept, whatever the cloud says.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// How long an answer may be.
-const LONGEST_ANSWER: usize = 256 << 10;
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How long an answer of this machine's own metadata may take.
-const NEAR: Duration = Duration::from_secs(3);
+/// What this process is called where sessions have names.
+const SESSION: &str = "signet-imagebot";
 
 /// Whose login is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,23 +72,6 @@ struct Kept {
 struct Given {
     credential: Credential,
     lifetime: Duration,
-}
-
-/// What a login is made with.
-struct Context<'c> {
-    environment: &'c Environment,
-    /// For services of the cloud.
-    client: Client,
-    /// For what is next to this process; never through a proxy.
-    near: Client,
-    now: Timestamp,
-}
-
-impl Context<'_> {
-    /// The client for a service at `url`, which a test or an endpoint of one's own may have here.
-    fn to(&self, url: &Url) -> &Client {
-        if is_loopback(url.host_str().unwrap_or_default()) { &self.near } else { &self.client }
-    }
 }
 
 impl Cloud {
@@ -152,6 +120,7 @@ impl Clouds {
             client: shared.client("service.invalid", &plain)?.0,
             near: shared.client("localhost", &Access::default())?.0,
             now: self.clock.now(),
+            session: SESSION,
         };
         let given = match cloud {
             Cloud::Aws => {
@@ -181,66 +150,24 @@ impl Clouds {
     }
 }
 
-/// Sends a request to a service and reads what it answers to it.
-async fn fetch(
-    service: &'static str,
-    request: RequestBuilder,
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let lost =
-        |source: reqwest::Error| Error::Unreachable { service, source: source.without_url() };
-    let mut response = request.timeout(PATIENCE).send().await.map_err(lost)?;
-    let status = response.status();
-    let body = client::body(&mut response, service, LONGEST_ANSWER).await;
-    let body = Zeroizing::new(body.map_err(|_| Error::Garbled { service })?);
-    if status == StatusCode::OK {
-        return Ok(body);
-    }
-    Err(Error::Refused { service, status: status.as_u16(), words: error::words(&body) })
+/// Who can fix what kept a cloud from giving a login.
+pub(super) fn class(error: &Error) -> Class {
+    if error.is_transient() { Class::Transient } else { Class::Waiting }
 }
 
-/// What a service answers that is next to this process, or nothing if there is no such service.
-async fn near<T>(asked: impl Future<Output = Result<T, Error>>) -> Option<Result<T, Error>> {
-    match timeout(NEAR, asked).await {
-        Err(_) | Ok(Err(Error::Unreachable { .. })) => None,
-        Ok(answered) => Some(answered),
-    }
-}
-
-/// The same for what answers JSON.
-async fn fetch_json<T: DeserializeOwned>(
-    service: &'static str,
-    request: RequestBuilder,
-) -> Result<T, Error> {
-    let body = fetch(service, request).await?;
-    serde_json::from_slice(&body).map_err(|_| Error::Garbled { service })
-}
-
-/// A text that is wiped when it is dropped.
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
-    String::deserialize(from).map(Zeroizing::new)
-}
-
-/// The same where it may be absent.
-fn perhaps<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Zeroizing<String>>, D::Error> {
-    Option::<String>::deserialize(from).map(|text| text.map(Zeroizing::new))
-}
-
-/// A request with fields, as a web page would send it.
-fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
-    let mut form = url::form_urlencoded::Serializer::new(String::new());
-    let body = form.extend_pairs(fields).finish();
-    request.header("content-type", "application/x-www-form-urlencoded").body(body)
-}
-
-/// What a file holds that the environment names.
-async fn read(variable: &'static str, path: &str) -> Result<Zeroizing<String>, Error> {
-    let text = tokio::task::spawn_blocking({
-        let path = path.to_owned();
-        move || std::fs::read_to_string(path)
-    });
-    let lost = |source| Error::File { variable, path: path.to_owned(), source };
-    let text = text.await.map_err(std::io::Error::other).and_then(|text| text).map_err(lost)?;
-    Ok(Zeroizing::new(text))
+/// What the reader can do about it.
+pub(super) fn remedy(error: &Error) -> Option<String> {
+    let remedy = match error {
+        Error::Nobody(_) => {
+            "give the daemon's ServiceAccount an identity of the cloud, or its Deployment a key by environment, or use `spec.provider: generic` with `spec.secretRef`"
+        }
+        Error::File { .. } | Error::Unfit { .. } | Error::Value { .. } | Error::Client { .. } => {
+            "correct the daemon's environment"
+        }
+        Error::Refused { .. } => "check what the daemon's identity may do in the cloud",
+        Error::Unreachable { .. } | Error::Garbled { .. } | Error::Profile { .. } => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 #[cfg(test)]

@@ -185,7 +185,7 @@ impl Error {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => Class::Transient,
             Self::Paused { .. } => Class::Transient,
-            Self::Cloud { source, .. } => source.class(),
+            Self::Cloud { source, .. } => cloud::class(source),
             Self::Shared(error) => error.class(),
             Self::Foreign { .. } => Class::Stalled,
             Self::Keychain(_) | Self::Malformed { .. } | Self::Proxy | Self::Client { .. } => {
@@ -213,7 +213,7 @@ impl Error {
     pub fn remedy(&self) -> Option<String> {
         let remedy = match self {
             Self::Shared(error) => return error.remedy(),
-            Self::Cloud { source, .. } => return source.remedy(),
+            Self::Cloud { source, .. } => return cloud::remedy(source),
             Self::Foreign { .. } => "correct `spec.provider` or `spec.image`",
             Self::Keychain(_) | Self::Malformed { .. } => {
                 "write the Secret of `spec.secretRef` with `kubectl create secret docker-registry`"

@@ -301,12 +301,7 @@ fn host_of(registry: &str) -> Option<Host<String>> {
 
 /// Whether a registry is on this machine.
 pub(super) fn is_loopback(registry: &str) -> bool {
-    match host_of(registry) {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    host_of(registry).is_some_and(|host| ::cloud::is_loopback(&host))
 }
 
 /// Whether a registry is where, as upstream has it, plain HTTP is tried unasked.

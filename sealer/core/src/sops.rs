@@ -11,6 +11,7 @@
 pub mod age;
 pub mod cipher;
 pub mod config;
+pub mod datakey;
 pub mod key;
 pub mod mac;
 pub mod metadata;

@@ -4,7 +4,10 @@ use std::{future::Future, pin::Pin};
 
 use kube::{Api, Client, runtime::watcher};
 
-use crate::{clock::Clock, event::Events, metrics::Metrics, reconciler::Object, watched::Watched};
+use crate::{
+    clock::Clock, event::Events, lease::Fence, metrics::Metrics, reconciler::Object,
+    watched::Watched,
+};
 
 /// How many objects a list asks for at once: their text and what is made of it are in memory
 /// together.
@@ -44,8 +47,12 @@ impl Scope {
 /// The client, the scope, and where to tell what happened. Cheap to clone.
 #[derive(Clone)]
 pub struct Core {
-    /// The API of the cluster, or of a directory.
+    /// The API of the cluster, or of a directory. It writes only while this process leads.
     pub client: Client,
+    /// What guards it, and must guard every other client that the leader writes with.
+    pub fence: Fence,
+    /// The same API for what every replica may write.
+    pub replica: Client,
     /// Which objects are ours to look after.
     pub scope: Scope,
     /// Where events go.
@@ -79,6 +86,12 @@ impl Core {
     ) -> Watched<K> {
         let scope = self.scope.unlabelled();
         Watched::once(wanted, scope.api(self.client.clone()), scope.watch_config(), tasks)
+    }
+
+    /// The same for a task of every replica.
+    #[must_use]
+    pub fn of_every_replica(&self) -> Self {
+        Self { client: self.replica.clone(), ..self.clone() }
     }
 
     /// The API of `K` in one namespace.

@@ -21,6 +21,10 @@ use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 
+mod fence;
+
+pub use fence::{Fence, NotLeading};
+
 /// Who stands for election, for what, and how patiently.
 #[derive(Clone, Debug)]
 pub struct Candidacy {
@@ -58,6 +62,7 @@ pub struct Elector {
     api: Api<Lease>,
     candidacy: Candidacy,
     clock: Clock,
+    fence: Fence,
     rival: Mutex<Option<Rival>>,
 }
 
@@ -73,10 +78,10 @@ enum Try {
 }
 
 impl Elector {
-    /// Stands for election.
-    pub fn new(client: Client, candidacy: Candidacy, clock: Clock) -> Self {
+    /// Stands for election. `fence` is open while the lease is ours and within the renew deadline.
+    pub fn new(client: Client, candidacy: Candidacy, clock: Clock, fence: Fence) -> Self {
         let api = Api::namespaced(client, &candidacy.namespace);
-        Self { api, candidacy, clock, rival: Mutex::default() }
+        Self { api, candidacy, clock, fence, rival: Mutex::default() }
     }
 
     /// Waits until the lease is ours.
@@ -110,6 +115,7 @@ impl Elector {
 
     /// Gives the lease back, so that another replica need not wait for it to expire.
     pub async fn release(&self) {
+        self.fence.close();
         if let Err(error) = self.clear().await {
             warn!(%error, "could not release the lease; it will expire");
         }
@@ -126,6 +132,18 @@ impl Elector {
     }
 
     async fn attempt(&self) -> Result<Try, kube::Error> {
+        // The term begins when the lease was asked for, whenever the answer comes.
+        let asked = Instant::now();
+        let outcome = self.swap().await;
+        match outcome {
+            Ok(Try::Held) => self.fence.open_until(asked + self.candidacy.deadline),
+            Ok(Try::NotHeld) => self.fence.close(),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    async fn swap(&self) -> Result<Try, kube::Error> {
         let Some(mut lease) = self.api.get_opt(&self.candidacy.name).await? else {
             return settle(self.create().await);
         };

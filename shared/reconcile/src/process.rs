@@ -27,7 +27,7 @@ use crate::{
     event::Events,
     http::{self, Readiness},
     installed,
-    lease::{Candidacy, Elector},
+    lease::{Candidacy, Elector, Fence},
     metrics::Metrics,
     telemetry,
 };
@@ -150,9 +150,12 @@ impl Process {
         let metrics = Metrics::default();
         let events = Events::new(client.clone(), name, &identity, Clock::system());
         let (events, delivery) = events.queued(&metrics);
+        let fence = if election.is_some() { Fence::closed() } else { Fence::default() };
         let core = Core {
             events,
-            client,
+            client: fence.guard(client.clone()),
+            fence,
+            replica: client,
             scope: Scope {
                 namespace: args.watch_namespace.clone(),
                 selector: args.watch_label_selector.clone(),
@@ -184,7 +187,7 @@ impl Process {
     /// says once what they lack; a directory has those that it was started with.
     pub fn expect(&mut self, fields: &'static str, wanted: impl Fn(&str) -> bool) {
         if self.local.is_none() {
-            let (client, metrics) = (self.core.client.clone(), self.core.metrics.clone());
+            let (client, metrics) = (self.core.replica.clone(), self.core.metrics.clone());
             let mut expected = installed::expected(fields);
             expected.retain(|expected| wanted(expected.kind));
             self.always.add("installed-kinds", installed::tell(client, metrics, expected));
@@ -251,7 +254,8 @@ impl Process {
         let elector = self.election.map(|lease| {
             let namespace = self.args.leader_election_namespace.as_deref().unwrap_or(&self.home);
             let candidacy = Candidacy::new(namespace, &lease, &self.identity);
-            Elector::new(self.core.client.clone(), candidacy, self.core.clock.clone())
+            let fence = self.core.fence.clone();
+            Elector::new(self.core.replica.clone(), candidacy, self.core.clock.clone(), fence)
         });
         let mut news = JoinSet::new();
         spawn(&mut news, "events".to_owned(), self.news);

@@ -11,10 +11,11 @@ use gix::{
 };
 
 use crate::{
-    Commit, Error, Signature,
+    Commit, Error, Signature, Tree,
     error::Source,
     objects::Objects,
     pack::{self, Object},
+    tree::Paths,
 };
 
 /// Changes to files, on top of a commit or of nothing.
@@ -174,6 +175,7 @@ impl Edit {
     fn write_tree(&self, repo: &gix::Repository) -> Result<ObjectId, Error> {
         let root = self.base.as_ref().map_or_else(|| repo.empty_tree().id, |base| base.tree);
         let files = self.base.as_ref().map(Commit::files);
+        let mut paths = files.as_ref().map(Tree::paths);
         let mut editor = match &self.base {
             Some(base) => {
                 repo.edit_tree(base.tree).map_err(|source| self.objects.corrupt(root, source))?
@@ -183,7 +185,7 @@ impl Edit {
             }
         };
         for (path, content) in &self.changes {
-            let existing = files.as_ref().map(|files| files.entry(path)).transpose()?.flatten();
+            let existing = paths.as_mut().map(|paths| paths.entry(path)).transpose()?.flatten();
             let kind = match existing {
                 None => EntryKind::Blob,
                 Some((_, kind @ (EntryKind::Blob | EntryKind::BlobExecutable))) => kind,
@@ -192,7 +194,7 @@ impl Edit {
                 Some((_, EntryKind::Commit)) => return Err(refused(path, "it is a submodule")),
             };
             if existing.is_none() && content.is_some() {
-                check_parents(files.as_ref(), path)?;
+                check_parents(paths.as_mut(), path)?;
             }
             match content {
                 Some(content) => {
@@ -210,10 +212,10 @@ impl Edit {
 }
 
 /// A new file may not turn a file, link or submodule into a directory.
-fn check_parents(files: Option<&crate::Tree>, path: &str) -> Result<(), Error> {
-    let Some(files) = files else { return Ok(()) };
+fn check_parents(paths: Option<&mut Paths<'_>>, path: &str) -> Result<(), Error> {
+    let Some(paths) = paths else { return Ok(()) };
     for (at, _) in path.match_indices('/') {
-        if let Some((_, kind)) = files.entry(&path[..at])?
+        if let Some((_, kind)) = paths.entry(&path[..at])?
             && kind != EntryKind::Tree
         {
             return Err(refused(path, "a part of it is not a directory"));

@@ -1,10 +1,16 @@
 //! Reading the files of a commit.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
-use gix::{ObjectId, objs::tree::EntryKind};
+use gix::{
+    ObjectId,
+    objs::{TreeRefIter, tree::EntryKind},
+};
 
-use crate::{Error, Memory, objects::Objects};
+use crate::{Error, Memory, error::Source, objects::Objects};
 
 /// The files of a commit, or of a directory in it.
 #[derive(Clone)]
@@ -118,17 +124,51 @@ impl Tree {
 
     /// What is at `path`, following directories only.
     pub(crate) fn entry(&self, path: &str) -> Result<Option<(ObjectId, EntryKind)>, Error> {
-        let mut found = (self.id, EntryKind::Tree);
-        let repo = self.objects.handle();
+        self.paths().entry(path)
+    }
+
+    /// Looks up many paths.
+    pub(crate) fn paths(&self) -> Paths<'_> {
+        Paths { tree: self, repo: self.objects.handle(), directories: HashMap::new() }
+    }
+}
+
+/// Paths that are looked up in one tree; each directory on the way is read once.
+pub(crate) struct Paths<'t> {
+    tree: &'t Tree,
+    repo: gix::Repository,
+    /// What directories hold, as Git keeps it.
+    directories: HashMap<ObjectId, Vec<u8>>,
+}
+
+impl Paths<'_> {
+    /// What is at `path`, following directories only.
+    pub(crate) fn entry(&mut self, path: &str) -> Result<Option<(ObjectId, EntryKind)>, Error> {
+        let mut found = (self.tree.id, EntryKind::Tree);
         for name in components(path) {
             if found.1 != EntryKind::Tree {
                 return Ok(None);
             }
-            let tree =
-                repo.find_tree(found.0).map_err(|source| self.objects.corrupt(found.0, source))?;
-            let decoded = tree.decode().map_err(|source| self.objects.corrupt(found.0, source))?;
-            match decoded.entries.iter().find(|entry| entry.filename == name) {
-                Some(entry) => found = (entry.oid.to_owned(), entry.mode.kind()),
+            let corrupt = |source: Source| self.tree.objects.corrupt(found.0, source);
+            let data = match self.directories.entry(found.0) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let tree = self.repo.find_tree(found.0);
+                    let mut tree = tree.map_err(|source| corrupt(source.into()))?;
+                    new.insert(std::mem::take(&mut tree.data))
+                }
+            };
+            let entries = TreeRefIter::from_bytes(data, found.0.kind());
+            let mut next = None;
+            for entry in entries {
+                let entry = entry.map_err(|source| corrupt(source.into()))?;
+                if entry.filename == name {
+                    next = Some((entry.oid.to_owned(), entry.mode.kind()));
+                    break;
+                }
+            }
+            match next {
+                Some(next) => found = next,
                 None => return Ok(None),
             }
         }

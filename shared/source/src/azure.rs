@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cloud::azure::{AUTHORITY, Application, Proof as Shown};
 use http::Method;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -25,7 +26,6 @@ use crate::{
 /// Azure DevOps, as Entra ID knows it.
 const SCOPE: &str = "499b84ac-1321-427f-aa17-267ca6975798/.default";
 const AUDIENCE: &str = "api://AzureADTokenExchange";
-const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What names a workload on its ServiceAccount.
 const CLIENT_ID: &str = "azure.workload.identity/client-id";
@@ -80,14 +80,9 @@ pub(crate) async fn token(
 ) -> Result<Zeroizing<String>, Error> {
     let workload = workload(core, environment, origin).await?;
     let unfit = || lacks(origin, "`AZURE_AUTHORITY_HOST` is not a URL");
-    let authority = environment.authority.as_deref().unwrap_or("https://login.microsoftonline.com");
-    let mut url = Url::parse(authority).map_err(|_| unfit())?;
-    url.path_segments_mut().map_err(|()| unfit())?.pop_if_empty().extend([
-        &workload.tenant,
-        "oauth2",
-        "v2.0",
-        "token",
-    ]);
+    let authority = environment.authority.as_deref().unwrap_or(AUTHORITY);
+    let application = Application { authority, tenant: &workload.tenant, client: &workload.client };
+    let url = application.address().ok_or_else(unfit)?;
     let account = match &workload.proof {
         Proof::Account(name) => format!("{}/{name}", origin.namespace),
         Proof::File(_) => String::new(),
@@ -100,7 +95,7 @@ pub(crate) async fn token(
         let failed =
             |source| Error::Token { field: field(), provider: "azure", source: Box::new(source) };
         let client = issuer::client(None, proxy).map_err(failed)?;
-        exchange(&client, url.clone(), &workload, &proof).await.map_err(failed)
+        exchange(&client, url.clone(), &application, &proof).await.map_err(failed)
     };
     tokens.get(key, &core.clock, issue).await
 }
@@ -108,27 +103,17 @@ pub(crate) async fn token(
 async fn exchange(
     client: &Client,
     url: Url,
-    workload: &Workload,
+    application: &Application<'_>,
     proof: &str,
 ) -> Result<Fresh, issuer::Error> {
+    let form = application.form(SCOPE, &Shown::Assertion(proof));
     let request = client
         .post(url)
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(form(&workload.client, proof));
+        .body(form.to_string());
     let granted: Granted = ask(request, proof).await?;
     let life = SignedDuration::from_secs(granted.expires_in);
     Ok(Fresh { token: Zeroizing::new(granted.access_token), life })
-}
-
-/// What Entra ID is asked.
-fn form(client: &str, proof: &str) -> String {
-    let mut form = url::form_urlencoded::Serializer::new(String::new());
-    form.append_pair("client_id", client)
-        .append_pair("scope", SCOPE)
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_assertion_type", ASSERTION)
-        .append_pair("client_assertion", proof);
-    form.finish()
 }
 
 /// The identity of the ServiceAccount that the object names, or else of the daemon.

@@ -1,7 +1,7 @@
 //! Logging in as a GitHub App: a signed claim buys a token of the installation.
 
-use aws_lc_rs::{rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use aws_lc_rs::rsa::KeyPair;
+use cloud::jwt::{self, Algorithm};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use reconcile::{Secret, clock::Clock};
@@ -9,7 +9,6 @@ use reqwest::{
     Client, Method, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
 };
-use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -85,7 +84,7 @@ impl<'s> App<'s> {
             }
         };
         let pem = secret.bytes(KEY).ok_or_else(|| wrong(KEY, "is missing"))?;
-        let key = key(pem).ok_or_else(|| wrong(KEY, "is not an RSA private key in PEM"))?;
+        let key = jwt::key(pem).ok_or_else(|| wrong(KEY, "is not an RSA private key in PEM"))?;
         let base = Url::parse(secret.text(BASE)?.unwrap_or(GITHUB)).ok();
         let fit = |base: &Url| {
             matches!(base.scheme(), "https" | "http")
@@ -181,24 +180,11 @@ impl<'s> App<'s> {
     }
 }
 
-/// The RSA key of a PEM text: GitHub gives PKCS#1, and people convert it to PKCS#8.
-fn key(pem: &[u8]) -> Option<KeyPair> {
-    match PrivateKeyDer::from_pem_slice(pem).ok()? {
-        PrivateKeyDer::Pkcs1(der) => KeyPair::from_der(der.secret_pkcs1_der()).ok(),
-        PrivateKeyDer::Pkcs8(der) => KeyPair::from_pkcs8(der.secret_pkcs8_der()).ok(),
-        _ => None,
-    }
-}
-
 /// What the App says about itself: a JSON Web Token, signed with RS256.
 fn claim(id: &str, key: &KeyPair, now: Timestamp) -> Zeroizing<String> {
     let claims = json!({
         "iat": (now - SKEW).as_second(), "exp": (now + CLAIM).as_second(), "iss": id,
     });
-    let head = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
-    let signed = format!("{head}.{}", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-        .expect("a key that was read can sign");
-    Zeroizing::new(format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
+    let header = json!({"alg": "RS256", "typ": "JWT"});
+    jwt::sign(Algorithm::Rs256, key, &header, &claims)
 }

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
+use crate::login::ProxyLogin;
 use reconcile::Class;
 use reqwest::{
-    Certificate, Client, RequestBuilder, Response,
+    Certificate, Client, RequestBuilder,
     header::{HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
-use zeroize::{Zeroize as _, Zeroizing};
-
-use crate::login::ProxyLogin;
-
-/// More than any answer with a token has.
-const LONGEST: usize = 256 << 10;
 
 /// Why no token was issued.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +141,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(
         source: source.without_url(),
     };
     let mut response = client.execute(request).await.map_err(unreachable)?;
-    let body = read(&mut response).await.map_err(unreachable)?;
+    let body = cloud::body(&mut response).await.map_err(unreachable)?;
     let status = response.status().as_u16();
     let (host, request) = (host.clone(), asked);
     match status {
@@ -155,65 +150,11 @@ pub(crate) async fn ask<T: DeserializeOwned>(
             let retry_after = wait(response.headers());
             Err(Error::Unavailable { host, request, status, retry_after })
         }
-        _ => Err(Error::Refused { host, request, status, words: words(&body, secret) }),
+        _ => Err(Error::Refused { host, request, status, words: cloud::said(&body, &[secret]) }),
     }
-}
-
-/// The body, or as much of it as any answer has.
-async fn read(response: &mut Response) -> Result<Zeroizing<Vec<u8>>, reqwest::Error> {
-    let mut body = Zeroizing::new(Vec::with_capacity(4096));
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > LONGEST {
-            break;
-        }
-        if body.len() + chunk.len() > body.capacity() {
-            // Growing would leave a copy behind.
-            let mut larger = Vec::with_capacity(2 * (body.len() + chunk.len()));
-            larger.extend_from_slice(&body);
-            body.zeroize();
-            *body = larger;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// What a server says in an error: untrusted text, short and without what we showed it.
-fn words(body: &[u8], secret: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Said {
-        message: Option<String>,
-        error_description: Option<String>,
-        error: Option<String>,
-    }
-    let said: Option<Said> = serde_json::from_slice(body).ok();
-    let said = said.and_then(|said| said.message.or(said.error_description).or(said.error));
-    let text = said.unwrap_or_default().replace(secret, "***");
-    let text = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control());
-    let text: String = text.take(300).collect();
-    if text.is_empty() { "it did not say why".to_owned() } else { text }
 }
 
 fn wait(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_server_says_is_short_and_without_the_secret() {
-        #[rustfmt::skip]
-        let cases = [
-            (r#"{"message":"Bad credentials"}"#,                                  "Bad credentials"),
-            (r#"{"error":"invalid_client","error_description":"AADSTS1: no\r\nTrace"}"#, "AADSTS1: no"),
-            (r#"{"message":"`hunter2` is wrong"}"#,                               "`***` is wrong"),
-            ("<html>",                                                            "it did not say why"),
-        ];
-        for (body, expected) in cases {
-            assert_eq!(words(body.as_bytes(), "hunter2"), expected, "{body}");
-        }
-    }
 }

@@ -26,7 +26,7 @@ use embedded::{Options, Server};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Secret as ApiSecret, ServiceAccount};
 use kube::{Api, api::PostParams};
-use reconcile::{Class, Core, Scope, clock::Clock, event::Events, metrics::Metrics};
+use reconcile::{Class, Core, Scope, clock::Clock, event::Events, lease::Fence, metrics::Metrics};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -107,6 +107,8 @@ impl Bed {
         let client = server.client();
         let core = Core {
             events: Events::new(client.clone(), "source", "test", Clock::system()),
+            replica: client.clone(),
+            fence: Fence::default(),
             client,
             scope: Scope::default(),
             metrics: Metrics::default(),

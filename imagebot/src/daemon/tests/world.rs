@@ -26,7 +26,7 @@ use kube::{
     },
     core::ApiResource,
 };
-use reconcile::{Core, Scope, Tasks, clock::Clock, event::Events, metrics::Metrics};
+use reconcile::{Core, Scope, Tasks, clock::Clock, event::Events, lease::Fence, metrics::Metrics};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -77,6 +77,8 @@ impl World {
         let client = self.client();
         let core = Core {
             events: Events::new(client.clone(), "imagebot", "imagebot-0", Clock::system()),
+            replica: client.clone(),
+            fence: Fence::default(),
             client,
             scope: Scope::default(),
             metrics: Metrics::default(),

@@ -2,25 +2,15 @@
 
 use std::time::Duration;
 
+use ::cloud::aws::{self, Place, Service};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
-use url::Url;
 use zeroize::Zeroizing;
 
-use super::{
-    Context, Error, Given, error,
-    sigv4::{self, Key, Request},
-};
+use super::{Context, Error, Given};
 use crate::registry::keychain::Credential;
 
 const ECR: &str = "Amazon ECR";
-const STS: &str = "Amazon STS";
-const CONTAINER: &str = "the credentials of the container";
-const INSTANCE: &str = "the metadata of the EC2 instance";
-/// Where a container finds its credentials by a relative address.
-const CONTAINER_HOST: &str = "http://169.254.170.2";
-/// Where an instance finds its metadata.
-const INSTANCE_HOST: &str = "http://169.254.169.254";
 /// What the public registry's login is good for when it does not say.
 const LIFETIME: Duration = Duration::from_secs(900);
 
@@ -105,39 +95,27 @@ enum OneOrMany {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Authorization {
-    #[serde(deserialize_with = "super::secret")]
+    #[serde(deserialize_with = "::cloud::secret")]
     authorization_token: Zeroizing<String>,
     expires_at: Option<f64>,
 }
 
 /// Logs in to a registry.
 pub(super) async fn login(context: &Context<'_>, registry: &Registry) -> Result<Given, Error> {
-    let key = key(context, registry).await?;
+    let place = Place { region: &registry.region, sts: &registry.sts };
+    let key = aws::key(context, place, None).await?;
     let (service, target) = if registry.public {
         ("ecr-public", "SpencerFrontendService.GetAuthorizationToken")
     } else {
         ("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken")
     };
-    let endpoint = endpoint(context, "AWS_ENDPOINT_URL_ECR", &registry.endpoint, ECR)?;
-    let host = host_of(&endpoint);
-    let body = "{}";
+    let endpoint = aws::endpoint(context, "AWS_ENDPOINT_URL_ECR", &registry.endpoint, ECR)?;
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
-    let request = Request {
-        host: &host,
-        region: &registry.region,
-        service,
-        headers: &headers,
-        body: body.as_bytes(),
-    };
-    let mut post = context.to(&endpoint).post(endpoint).body(body);
-    for (name, value) in headers {
-        post = post.header(name, value);
-    }
-    for (name, value) in sigv4::sign(&request, &key, context.now) {
-        post = post.header(name, value.as_str());
-    }
+    let body = Zeroizing::new(b"{}".to_vec());
+    let service = Service { name: service, region: &registry.region, endpoint };
+    let post = aws::post(context, service, &key, &headers, body);
     let garbled = || Error::Garbled { service: ECR };
-    let answer: Answer = super::fetch_json(ECR, post).await?;
+    let answer: Answer = ::cloud::fetch_json(ECR, post).await?;
     let data = match answer.authorization_data {
         OneOrMany::One(one) => one,
         OneOrMany::Many(many) => many.into_iter().next().ok_or_else(garbled)?,
@@ -156,141 +134,6 @@ pub(super) async fn login(context: &Context<'_>, registry: &Registry) -> Result<
     let lifetime =
         rest.map_or(LIFETIME, |rest| Duration::try_from_secs_f64(rest).unwrap_or(Duration::ZERO));
     Ok(Given { credential, lifetime })
-}
-
-/// The key of this process: the environment's, or what its place of work gives it.
-async fn key(context: &Context<'_>, registry: &Registry) -> Result<Key, Error> {
-    let get = |name| context.environment.get(name);
-    let secret = |text: &str| Zeroizing::new(text.to_owned());
-    if let (Some(id), Some(key)) = (get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY")) {
-        let token = get("AWS_SESSION_TOKEN").map(secret);
-        return Ok(Key { id: id.to_owned(), secret: secret(key), token });
-    }
-    if let (Some(file), Some(role)) = (get("AWS_WEB_IDENTITY_TOKEN_FILE"), get("AWS_ROLE_ARN")) {
-        let token = super::read("AWS_WEB_IDENTITY_TOKEN_FILE", file).await?;
-        return assume(context, registry, role, token.trim()).await;
-    }
-    if let Some(address) = container(context)? {
-        let mut request = context.near.get(address);
-        if let Some(file) = get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-            let token = super::read("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file).await?;
-            request = request.header("authorization", token.trim());
-        }
-        let found: Found = super::fetch_json(CONTAINER, request).await?;
-        return Ok(found.key());
-    }
-    if get("AWS_EC2_METADATA_DISABLED").is_some_and(|word| word.eq_ignore_ascii_case("true")) {
-        return Err(Error::Nobody("its environment has no key, no role and no token of Amazon's"));
-    }
-    instance(context).await
-}
-
-/// Trades the token of a ServiceAccount for the key of a role.
-async fn assume(
-    context: &Context<'_>,
-    registry: &Registry,
-    role: &str,
-    token: &str,
-) -> Result<Key, Error> {
-    let name = context.environment.get("AWS_ROLE_SESSION_NAME").unwrap_or("signet-imagebot");
-    let endpoint = endpoint(context, "AWS_ENDPOINT_URL_STS", &registry.sts, STS)?;
-    let fields = [
-        ("Action", "AssumeRoleWithWebIdentity"),
-        ("Version", "2011-06-15"),
-        ("RoleArn", role),
-        ("RoleSessionName", name),
-        ("WebIdentityToken", token),
-    ];
-    let body =
-        super::fetch(STS, super::form(context.to(&endpoint).post(endpoint), &fields)).await?;
-    let garbled = || Error::Garbled { service: STS };
-    let xml = std::str::from_utf8(&body).map_err(|_| garbled())?;
-    let text = |name| error::element(xml, name).map(str::to_owned).ok_or_else(garbled);
-    Ok(Key {
-        id: text("AccessKeyId")?,
-        secret: Zeroizing::new(text("SecretAccessKey")?),
-        token: Some(Zeroizing::new(text("SessionToken")?)),
-    })
-}
-
-/// Where the container's credentials are, if there are any: on this machine, or behind TLS.
-fn container(context: &Context<'_>) -> Result<Option<Url>, Error> {
-    const UNFIT: Error =
-        Error::Nobody("`AWS_CONTAINER_CREDENTIALS_FULL_URI` is no address of this machine");
-    let get = |name| context.environment.get(name);
-    if let Some(path) = get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
-        let url = Url::parse(&format!("{CONTAINER_HOST}{path}")).map_err(|_| UNFIT)?;
-        return Ok(Some(url));
-    }
-    let Some(full) = get("AWS_CONTAINER_CREDENTIALS_FULL_URI") else { return Ok(None) };
-    let url = Url::parse(full).map_err(|_| UNFIT)?;
-    let near = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
-        // The last is of EKS.
-        Some(url::Host::Ipv6(address)) => {
-            address.is_loopback() || address.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23]
-        }
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if near || url.scheme() == "https" { Ok(Some(url)) } else { Err(UNFIT) }
-}
-
-/// What is told where nothing says who this process is.
-const NOWHERE: Error =
-    Error::Nobody("its environment has no key of Amazon's, and it runs on no EC2 instance");
-
-/// The key of the role of the instance on which this process runs.
-async fn instance(context: &Context<'_>) -> Result<Key, Error> {
-    let base = context.environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    let base = base.unwrap_or(INSTANCE_HOST).trim_end_matches('/');
-    let token = context.near.put(format!("{base}/latest/api/token"));
-    let token = token.header("x-aws-ec2-metadata-token-ttl-seconds", "300");
-    let token = super::near(super::fetch(INSTANCE, token)).await.ok_or(NOWHERE)??;
-    let text = |body: &[u8]| std::str::from_utf8(body).map(|text| text.trim().to_owned());
-    let garbled = |_| Error::Garbled { service: INSTANCE };
-    let token = Zeroizing::new(text(&token).map_err(garbled)?);
-    let get = |path: &str| {
-        let address = format!("{base}/latest/meta-data/iam/security-credentials/{path}");
-        context.near.get(address).header("x-aws-ec2-metadata-token", token.as_str())
-    };
-    let role = text(&super::fetch(INSTANCE, get("")).await?).map_err(garbled)?;
-    let found: Found = super::fetch_json(INSTANCE, get(&role)).await?;
-    Ok(found.key())
-}
-
-/// Credentials as containers and instances are told them.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Found {
-    access_key_id: String,
-    #[serde(deserialize_with = "super::secret")]
-    secret_access_key: Zeroizing<String>,
-    #[serde(default, deserialize_with = "super::perhaps")]
-    token: Option<Zeroizing<String>>,
-}
-
-impl Found {
-    fn key(self) -> Key {
-        Key { id: self.access_key_id, secret: self.secret_access_key, token: self.token }
-    }
-}
-
-/// Where a service is: what the environment says of it, of all, or where it is for everyone.
-fn endpoint(
-    context: &Context<'_>,
-    own: &str,
-    usual: &str,
-    service: &'static str,
-) -> Result<Url, Error> {
-    let said = context.environment.get(own).or_else(|| context.environment.get("AWS_ENDPOINT_URL"));
-    Url::parse(said.unwrap_or(usual)).map_err(|_| Error::Garbled { service })
-}
-
-/// The `Host` header of a request to `url`.
-fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 #[cfg(test)]

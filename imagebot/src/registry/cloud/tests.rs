@@ -2,7 +2,7 @@
 
 use reqwest::Client;
 
-use super::{Context, Environment};
+use super::{Context, Environment, SESSION};
 
 /// An environment of these variables, and a client.
 pub(super) fn context(pairs: &[(&'static str, String)]) -> (Environment, Client) {
@@ -16,5 +16,5 @@ pub(super) fn context(pairs: &[(&'static str, String)]) -> (Environment, Client)
 /// What a login is made with at the first second of 2026; every service is near.
 pub(super) fn with((environment, client): &(Environment, Client)) -> Context<'_> {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    Context { environment, client: client.clone(), near: client.clone(), now }
+    Context { environment, client: client.clone(), near: client.clone(), now, session: SESSION }
 }

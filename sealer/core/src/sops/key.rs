@@ -55,7 +55,7 @@ pub enum MasterKey {
         /// The key's version; empty for the latest, before anything was wrapped.
         version: String,
     },
-    /// A key of a transit engine of HashiCorp Vault or OpenBao.
+    /// A key of a transit engine of a Vault or an `OpenBao`.
     Vault {
         /// `https://vault.example.com:8200`
         address: String,

@@ -199,6 +199,11 @@ pub fn is_encrypted(text: &str) -> bool {
         .is_some_and(|(cipher, rest)| Cipher::named(cipher).is_some() && rest.starts_with("data:"))
 }
 
+/// The cipher of an `ENC[…]`, if it is one.
+pub(super) fn cipher_of(text: &str) -> Option<Cipher> {
+    Cipher::named(text.strip_prefix("ENC[")?.split_once(',')?.0)
+}
+
 /// What a value is bound to. The native cipher binds the type too, which sops leaves open.
 fn aad(cipher: Cipher, path: &Path, kind: Kind) -> Vec<u8> {
     match cipher {

@@ -11,6 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::{
     age::{self, Identities, Recipient},
     cipher::{Cipher, DataKey, Engine},
+    key::{Group, MasterKey, Wrapped},
     mac::{self, Mac},
     metadata::{self, Metadata},
     path::Path,
@@ -126,13 +127,14 @@ pub fn encrypt(
     let modified = options.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let mac = mac.seal(&engine, &modified, rng);
     let metadata = Metadata {
-        age,
-        other_keys: Vec::new(),
+        groups: vec![group(age)],
+        threshold: None,
         modified,
         mac: Some(mac),
         selector: options.selector.clone(),
         mac_only_encrypted: options.mac_only_encrypted,
-        cipher: options.cipher,
+        version: None,
+        layout: None,
     };
     for (index, document) in documents.iter().enumerate() {
         edits.push(block::insertion(source, document, documents.get(index + 1), &metadata));
@@ -148,10 +150,11 @@ pub fn decrypt(source: &str, identities: &Identities, check: MacCheck) -> Result
     let documents = documents(source)?;
     let first = documents.first().ok_or(Error::Empty)?;
     let metadata = Metadata::read(&first.root)?;
-    if metadata.age.is_empty() && !metadata.other_keys.is_empty() {
-        return Err(Error::OtherKeys(metadata.other_keys));
+    let age = metadata.age();
+    if age.is_empty() {
+        return Err(Error::OtherKeys(metadata.key_kinds()));
     }
-    let engine = identities.unwrap(&metadata.age)?.under(metadata.cipher);
+    let engine = identities.unwrap(&age)?.under(metadata.cipher());
     let mac = Mac::new(metadata.mac_only_encrypted);
     let mut decryption = Decryption { engine, selector: &metadata.selector, mac };
     let mut edits = tree::walk(source, &documents, &mut decryption)?;
@@ -174,6 +177,15 @@ pub fn decrypt(source: &str, identities: &Identities, check: MacCheck) -> Result
 pub fn is_encrypted(source: &str) -> Result<bool, Error> {
     let documents = ::yaml::parse(source)?;
     Ok(documents.iter().any(|document| document.root.get(metadata::KEY).is_some()))
+}
+
+fn group(copies: Vec<age::Wrapped>) -> Group {
+    let wrapped = |age::Wrapped { recipient, enc }| Wrapped {
+        key: MasterKey::Age { recipient },
+        enc,
+        created_at: None,
+    };
+    Group(copies.into_iter().map(wrapped).collect())
 }
 
 fn documents(source: &str) -> Result<Vec<Document<'_>>, Error> {

@@ -33,6 +33,7 @@ use crate::{
     condition, drive,
     error::Failure,
     event::{Event, Events},
+    lease::Fence,
     metrics::Metrics,
 };
 
@@ -225,6 +226,8 @@ impl Run {
     fn on(client: Client) -> Self {
         let core = Core {
             events: Events::new(client.clone(), "test", "test-0", Clock::system()),
+            replica: client.clone(),
+            fence: Fence::default(),
             client,
             scope: Scope::default(),
             metrics: Metrics::default(),

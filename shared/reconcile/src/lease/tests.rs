@@ -30,7 +30,7 @@ impl Bench {
             retry: Duration::from_millis(50),
             ..Candidacy::new("default", "test", identity)
         };
-        Arc::new(Elector::new(self.server.client(), candidacy, Clock::system()))
+        Arc::new(Elector::new(self.server.client(), candidacy, Clock::system(), Fence::closed()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! HTTP clients, shared by all who connect in the same way.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, LazyLock, Mutex, Weak},
     time::Duration,
 };
@@ -11,19 +11,32 @@ use reqwest::{Certificate, blocking::Client, redirect::Policy};
 use crate::guard::lock;
 use crate::{Error, Identity, Remote};
 
+/// How many clients are kept that nobody uses: a push follows its fetch, and soon the next fetch.
+const KEPT: usize = 8;
+
 /// A client is a thread and a connection pool, so equal ones are one.
-static CLIENTS: LazyLock<Mutex<HashMap<Identity, Weak<Client>>>> = LazyLock::new(Mutex::default);
+static CLIENTS: LazyLock<Mutex<Clients>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Clients {
+    known: HashMap<Identity, Weak<Client>>,
+    /// Those that were asked for last; the last one is in front.
+    recent: VecDeque<Arc<Client>>,
+}
 
 /// The client that connects as `remote` says. Credentials are no part of it.
 pub(super) fn shared(remote: &Remote) -> Result<Arc<Client>, Error> {
-    let mut clients = lock(&CLIENTS);
     let key = remote.connection();
-    if let Some(client) = clients.get(&key).and_then(Weak::upgrade) {
-        return Ok(client);
+    let mut clients = lock(&CLIENTS);
+    let known = clients.known.get(&key).and_then(Weak::upgrade);
+    let client = known.map_or_else(|| build(remote).map(Arc::new), Ok)?;
+    clients.known.insert(key, Arc::downgrade(&client));
+    clients.recent.retain(|kept| !Arc::ptr_eq(kept, &client));
+    clients.recent.push_front(Arc::clone(&client));
+    if clients.recent.len() > KEPT {
+        clients.recent.truncate(KEPT);
+        clients.known.retain(|_, client| client.strong_count() > 0);
     }
-    let client = Arc::new(build(remote)?);
-    clients.retain(|_, client| client.strong_count() > 0);
-    clients.insert(key, Arc::downgrade(&client));
     Ok(client)
 }
 

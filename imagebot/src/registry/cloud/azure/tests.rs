@@ -1,8 +1,13 @@
 //! Azure's services, as their documentation has them.
 
+use ::cloud::azure::token;
+
 use super::*;
 use crate::registry::{
-    cloud::tests::{context, with},
+    cloud::{
+        remedy,
+        tests::{context, with},
+    },
     tests::server::{Server, answer},
 };
 
@@ -42,21 +47,21 @@ async fn every_identity_of_azures_becomes_a_token_of_the_registry() {
         context(&known.into_iter().chain(more).collect::<Vec<_>>())
     };
     let environments = [
-        who(vec![(FEDERATED, file.path().display().to_string())]),
+        who(vec![("AZURE_FEDERATED_TOKEN_FILE", file.path().display().to_string())]),
         who(vec![("AZURE_CLIENT_SECRET", "s3cr3t".to_owned())]),
         context(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", url.clone())]),
     ];
     for environment in &environments {
-        let token = token(&with(environment)).await.unwrap();
+        let token = token(&with(environment), AUDIENCE).await.unwrap().token;
         let given = exchange(&with(environment), &url, "acme.azurecr.io", &token).await.unwrap();
         assert!(matches!(given.credential, Credential::Refresh(token) if *token == *"acr"));
     }
     let exchanged = server.asked().into_iter().find(|asked| asked.path == "/oauth2/exchange");
     assert!(exchanged.unwrap().body.contains("service=acme.azurecr.io"));
     let wrong = who(vec![("AZURE_CLIENT_SECRET", "wr0ng".to_owned())]);
-    let error = token(&with(&wrong)).await.unwrap_err();
+    let error = token(&with(&wrong), AUDIENCE).await.err().unwrap();
     assert_eq!(error.to_string(), "Microsoft Entra ID answered 400: invalid_client");
-    assert!(error.remedy().is_some());
+    assert!(remedy(&error).is_some());
 }
 
 #[test]

@@ -2,12 +2,18 @@
 
 use std::{fs, path::Path};
 
+use ::cloud::google::{FILE, SCOPE};
 use aws_lc_rs::{
     encoding::AsDer as _,
-    rsa::KeySize,
+    rsa::{KeyPair, KeySize},
     signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey},
 };
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use reqwest::Client;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::registry::{
@@ -138,9 +144,9 @@ async fn a_file_of_another_kind_is_named() {
     let directory = tempfile::tempdir().unwrap();
     #[rustfmt::skip]
     let cases = [
-        // file                             said
-        (json!({"type": "authorized_user"}), "is neither of type `service_account` nor `external_account`"),
-        (json!("s3cr3t"),                    "is no file of Google credentials"),
+        // file                                  said
+        (json!({"type": "gdch_service_account"}), "is of none of the types `service_account`, `external_account` and `authorized_user`"),
+        (json!("s3cr3t"),                         "is no file of Google credentials"),
     ];
     for (file, said) in cases {
         let environment = by_file(directory.path(), &file);

@@ -175,7 +175,7 @@ fn the_native_cipher_notices_what_sops_does_not() {
     let options = Options { cipher: Cipher::ChaCha20Poly1305, ..options() };
     let source = "a: 5\nlist:\n- x\n- z # note\n";
     let sealed = encrypted(source, &options);
-    assert!(sealed.contains("    cipher: CHACHA20_POLY1305\n"), "{sealed}");
+    assert!(sealed.contains("    mac: ENC[CHACHA20_POLY1305,"), "{sealed}");
     assert_eq!(opened(&sealed).unwrap().expose(), source);
 
     let mut lines: Vec<&str> = sealed.lines().collect();
@@ -185,8 +185,6 @@ fn the_native_cipher_notices_what_sops_does_not() {
         let error = decrypt(&tampered, &ours(), MacCheck::Ignored).unwrap_err();
         assert!(matches!(error, Error::Tree(tree::Error::Value { .. })), "{error:?}");
     }
-    let downgraded = sealed.replace("    cipher: CHACHA20_POLY1305\n", "");
-    assert!(opened(&downgraded).is_err());
 }
 
 #[test]
@@ -241,11 +239,8 @@ fn metadata_that_cannot_be_used_says_why() {
     #[rustfmt::skip]
     let cases = [
         (with("    encrypted_regex: ("),                               "the rule in `sops` cannot be used"),
-        (with("    cipher: ROT13"),                                    "`sops.cipher` names the unknown cipher `ROT13`"),
-        (with("    key_groups: [{age: []}, {age: []}]"),               "`sops.key_groups` splits the data key, which is not supported; encrypt the file for one group"),
-        (with("    encrypted_comment_regex: x"),                       "the rule in `sops` cannot be used"),
         ("a: b\nsops: x\n".to_owned(),                                 "`sops` is not a map"),
-        ("a: b\nsops: {age: [x]}\n".to_owned(),                        "`sops.age[0].recipient` is not text"),
+        ("a: b\nsops: {age: [x]}\n".to_owned(),                        "`sops.age[0].enc` is not text"),
     ];
     for (source, message) in cases {
         assert_eq!(opened(&source).unwrap_err().to_string(), message);

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use reconcile::Class;
 use serde::Deserialize;
 
 /// Why a cloud gave no login.
@@ -28,6 +27,28 @@ pub enum Error {
         variable: &'static str,
         /// What is wrong with it.
         what: &'static str,
+    },
+    /// A variable does not say what it should.
+    #[error("`{variable}` {what}")]
+    Value {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A profile of Amazon's tools leads to no key.
+    #[error("the profile `{profile}` {problem}")]
+    Profile {
+        /// Which.
+        profile: String,
+        /// What is wrong with it, and what can be done.
+        problem: &'static str,
+    },
+    /// There is no client for what the environment says.
+    #[error("the TLS configuration cannot be used")]
+    Client {
+        /// Why.
+        source: reqwest::Error,
     },
     /// A service cannot be reached.
     #[error("could not reach {service}")]
@@ -56,33 +77,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// Who can fix it.
-    pub fn class(&self) -> Class {
+    /// Whether time will heal it.
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Refused { status: 408 | 429 | 500..=599, .. } => {
-                Class::Transient
-            }
-            Self::Nobody(_) | Self::File { .. } | Self::Unfit { .. } => Class::Waiting,
-            Self::Refused { .. } | Self::Garbled { .. } => Class::Waiting,
+            Self::Unreachable { .. } | Self::Refused { status: 408 | 429 | 500..=599, .. } => true,
+            Self::Nobody(_) | Self::File { .. } | Self::Unfit { .. } | Self::Value { .. } => false,
+            Self::Profile { .. } | Self::Refused { .. } | Self::Garbled { .. } => false,
+            Self::Client { .. } => false,
         }
     }
 
-    /// What the reader can do.
-    pub fn remedy(&self) -> Option<String> {
-        let remedy = match self {
-            Self::Nobody(_) => {
-                "give the daemon's ServiceAccount an identity of the cloud, or its Deployment a key by environment, or use `spec.provider: generic` with `spec.secretRef`"
-            }
-            Self::File { .. } | Self::Unfit { .. } => "correct the daemon's environment",
-            Self::Refused { .. } => "check what the daemon's identity may do in the cloud",
-            Self::Unreachable { .. } | Self::Garbled { .. } => return None,
-        };
-        Some(remedy.to_owned())
+    /// Whether nothing says who this process is there, so that nothing was tried.
+    pub fn is_about_nobody(&self) -> bool {
+        matches!(self, Self::Nobody(_))
     }
 }
 
+/// What is told of a service that gives no reason.
+pub(crate) const SILENT: &str = "it did not say why";
+
 /// What a service says in an error; a code and a sentence, never what was sent.
-pub(super) fn words(body: &[u8]) -> String {
+pub(crate) fn words(body: &[u8]) -> String {
     #[derive(Deserialize, Default)]
     struct Said {
         #[serde(alias = "__type", alias = "code")]
@@ -92,12 +107,12 @@ pub(super) fn words(body: &[u8]) -> String {
     let code = said.error.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
     // Of XML, the code alone.
     let text = || element(std::str::from_utf8(body).ok()?, "Code").map(str::to_owned);
-    let words = code.or_else(text).unwrap_or_else(|| "it did not say why".to_owned());
+    let words = code.or_else(text).unwrap_or_else(|| SILENT.to_owned());
     words.chars().filter(|character| !character.is_control()).take(100).collect()
 }
 
 /// The text of the first element `name` of an XML document without attributes.
-pub(super) fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
+pub(crate) fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     let (_, after) = xml.split_once(&format!("<{name}>"))?;
     Some(after.split_once(&format!("</{name}>"))?.0.trim())
 }

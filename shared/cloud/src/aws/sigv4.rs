@@ -8,24 +8,33 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// A key, and what goes with it when it is a temporary one.
-pub(super) struct Key {
-    pub(super) id: String,
-    pub(super) secret: Zeroizing<String>,
-    pub(super) token: Option<Zeroizing<String>>,
+pub struct Key {
+    /// Its name, which is no secret.
+    pub id: String,
+    /// What signs.
+    pub secret: Zeroizing<String>,
+    /// What a temporary one is shown with.
+    pub token: Option<Zeroizing<String>>,
+    /// When a temporary one ends.
+    pub until: Option<Timestamp>,
 }
 
 /// A POST to the root of a service.
-pub(super) struct Request<'r> {
-    pub(super) host: &'r str,
-    pub(super) region: &'r str,
-    pub(super) service: &'r str,
+pub struct Request<'r> {
+    /// The `Host` header.
+    pub host: &'r str,
+    /// The region of the service.
+    pub region: &'r str,
+    /// The service, as signatures name it.
+    pub service: &'r str,
     /// Headers that are signed, with names in lower case; `host` is added.
-    pub(super) headers: &'r [(&'r str, &'r str)],
-    pub(super) body: &'r [u8],
+    pub headers: &'r [(&'r str, &'r str)],
+    /// What is sent.
+    pub body: &'r [u8],
 }
 
 /// The headers to add: the date, the session token, and the signature.
-pub(super) fn sign(
+pub fn sign(
     request: &Request<'_>,
     key: &Key,
     now: Timestamp,
@@ -88,6 +97,7 @@ mod tests {
             id: "AKIDEXAMPLE".into(),
             secret: Zeroizing::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into()),
             token: token.map(|token| Zeroizing::new(token.to_owned())),
+            until: None,
         };
         let request = Request {
             host: "example.amazonaws.com",
