@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sealer_core::sealed::certificate::{self, Certificate};
 
 use crate::{
-    cluster, file, local,
+    cluster, controller, file, local,
     terminal::{Report, Streams},
 };
 
@@ -43,7 +43,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Local(#[from] local::Error),
     #[error(transparent)]
-    Cluster(#[from] cluster::Error),
+    Controller(#[from] controller::Error),
     #[error("could not use the certificate {from}")]
     Certificate { from: String, source: certificate::Error },
 }
@@ -62,7 +62,7 @@ impl Source {
         } else if let Some(text) = self.local.certificate()? {
             (text, "of the directory".to_owned())
         } else {
-            (self.cluster.certificate()?, "of the cluster".to_owned())
+            (self.cluster.controller()?.certificate()?, "of the cluster".to_owned())
         };
         Certificate::parse(text.as_bytes()).map_err(|source| Error::Certificate { from, source })
     }
@@ -72,7 +72,7 @@ impl Report for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Local(error) => error.hint(),
-            Self::Cluster(error) => error.hint(),
+            Self::Controller(error) => error.hint(),
             Self::File(_) | Self::Certificate { .. } => None,
         }
     }

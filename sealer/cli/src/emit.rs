@@ -20,6 +20,26 @@ pub(crate) fn manifests(manifests: &[Value], format: Format) -> String {
     manifests.iter().map(one).collect()
 }
 
+/// Takes out of a manifest what only a server writes.
+pub(crate) fn strip(manifest: &mut Value) {
+    const WRITTEN: [&str; 8] = [
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    ];
+    if let Some(metadata) = manifest["metadata"].as_object_mut() {
+        metadata.retain(|field, _| !WRITTEN.contains(&field.as_str()));
+    }
+    if let Some(fields) = manifest.as_object_mut() {
+        fields.remove("status");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -27,7 +27,6 @@ pub(crate) struct Words {
 }
 
 /// How a persona is called: its words, without the name of the program, and its surroundings.
-#[expect(dead_code, reason = "the personas that read all of it come next")]
 pub(crate) struct Call<'c, 's> {
     pub(crate) words: &'c [OsString],
     pub(crate) environment: &'c Environment,
@@ -57,6 +56,13 @@ impl Persona {
     }
 }
 
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Self {
+        Self(variables.map(|(name, value)| (name.into(), value.into())).into())
+    }
+}
+
 impl Words {
     pub(crate) fn as_slice(&self) -> &[OsString] {
         &self.words
@@ -69,7 +75,6 @@ impl Environment {
         Self(std::env::vars_os().collect())
     }
 
-    #[expect(dead_code, reason = "the personas that read it come next")]
     /// The value of a variable that is set, even to nothing.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())

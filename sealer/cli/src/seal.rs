@@ -13,10 +13,9 @@ use sealer_core::{
 };
 use serde_json::{Map, Value};
 use yaml::Schema;
-use zeroize::Zeroizing;
 
 use crate::{
-    cert, emit, file,
+    cert, emit, file, manifests,
     terminal::{Report, Streams},
 };
 
@@ -109,7 +108,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
     let text = if args.raw {
         raw(args, scope, &certificate, streams)?
     } else {
-        manifests(args, scope, &certificate, streams)?
+        secrets(args, scope, &certificate, streams)?
     };
     let target = args.sealed_secret_file.as_deref();
     Ok(file::write(target, text.as_bytes(), file::Readers::AsBefore, streams)?)
@@ -138,7 +137,7 @@ fn raw(
     Ok(certificate.seal(&scope.label(&namespace, &name), &value, &mut rand::rng()))
 }
 
-fn manifests(
+fn secrets(
     args: &Args,
     scope: Scope,
     certificate: &Certificate,
@@ -162,32 +161,15 @@ fn manifests(
     Ok(emit::manifests(&sealed?, format(args, &text)))
 }
 
-/// The objects of a YAML stream or of concatenated JSON, lists taken apart.
-fn parse(text: &Zeroizing<String>, args: &Args) -> Result<Vec<Value>, Error> {
-    let json: Result<Vec<Value>, _> =
-        serde_json::Deserializer::from_str(text).into_iter().collect();
-    let objects = match json {
-        Ok(objects) => objects,
-        Err(_) => yaml::json::documents(text, Schema::GoYaml3).map_err(|source| {
-            let name = args
-                .file
-                .as_ref()
-                .map_or("standard input".to_owned(), |file| format!("`{}`", file.display()));
-            Error::Parse { name, source }
-        })?,
-    };
-    let objects: Vec<Value> =
-        objects.into_iter().flat_map(items).filter(|object| !object.is_null()).collect();
+fn parse(text: &str, args: &Args) -> Result<Vec<Value>, Error> {
+    let objects = manifests::parse(text, Schema::GoYaml3).map_err(|source| {
+        let name = args
+            .file
+            .as_ref()
+            .map_or("standard input".to_owned(), |file| format!("`{}`", file.display()));
+        Error::Parse { name, source }
+    })?;
     if objects.is_empty() { Err(Error::NoSecrets) } else { Ok(objects) }
-}
-
-fn items(mut object: Value) -> Vec<Value> {
-    let is_list =
-        object.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
-    match object.get_mut("items") {
-        Some(Value::Array(items)) if is_list => std::mem::take(items),
-        _ => vec![object],
-    }
 }
 
 /// Puts the name and namespace that flags give into a Secret.

@@ -14,4 +14,5 @@ pub mod keyring;
 pub mod manifest;
 mod pem;
 pub mod scope;
+pub mod template;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! Edits that change the bytes of a scalar and nothing else.
+//! Edits that change the bytes of a scalar or of a pair, and nothing else.
 
 use std::ops::Range;
 
@@ -6,6 +6,10 @@ use crate::{
     resolve::{self, Resolved, Schema},
     tree::{Node, Style, Value},
 };
+
+mod pairs;
+
+pub use pairs::{put, remove};
 
 /// Text that should stand where `span` is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub enum Error {
     /// The new text cannot stand in a block scalar.
     #[error("the new value does not fit a block scalar; write it in quotes on the line of its key")]
     Block,
+    /// The value that should hold a pair is something else, or is shared through an alias.
+    #[error("`{0}` is not a mapping of its own; write it as one first")]
+    NotAMapping(String),
 }
 
 /// `source` with every edit made, in any order. No other byte changes.

@@ -44,6 +44,8 @@ mod image_ssh;
 mod image_stage;
 mod image_stock;
 mod image_verify;
+mod kubeseal_cluster;
+mod kubeseal_persona;
 mod leader;
 mod reference;
 mod seal;
@@ -96,6 +98,8 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_stock::trials,
         image_verify::trials,
         image_ssh::trials,
+        kubeseal_cluster::trials,
+        kubeseal_persona::trials,
         leader::trials,
         reference::trials,
         seal::trials,

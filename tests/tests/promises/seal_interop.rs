@@ -206,7 +206,7 @@ async fn proxied(bed: Bed) -> Outcome {
 }
 
 /// The address from which this machine would speak to others. Nothing is sent.
-fn own_address() -> Option<String> {
+pub(crate) fn own_address() -> Option<String> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     let address = socket.local_addr().ok()?.ip();
@@ -214,7 +214,7 @@ fn own_address() -> Option<String> {
 }
 
 /// A listener that stands for the daemon's pod.
-struct Pod(AbortHandle);
+pub(crate) struct Pod(AbortHandle);
 
 impl Drop for Pod {
     fn drop(&mut self) {
@@ -223,7 +223,7 @@ impl Drop for Pod {
 }
 
 /// Makes the daemon an endpoint of its chart's Service; nothing here runs pods.
-async fn expose(stage: &Stage, daemon: &Daemon, address: &str) -> Outcome<Pod> {
+pub(crate) async fn expose(stage: &Stage, daemon: &Daemon, address: &str) -> Outcome<Pod> {
     let listener = TcpListener::bind((address, 0)).await?;
     let port = listener.local_addr()?.port();
     let target = daemon.url().replace("http://", "");

@@ -65,7 +65,7 @@ fn a_cluster_without_the_controller_is_explained() {
     let (kubeconfig, served) = server(&folder, vec![("404 Not Found", status.to_owned())]);
     let cert = format!("cert --kubeconfig {}", kubeconfig.display());
     insta::assert_snapshot!(sealctl(&cert, "").failure(), @r#"
-    sealctl: error: cannot fetch certificate from Service `kube-system/sealed-secrets-controller`: services "sealed-secrets-controller" not found
+    sealctl: error: cannot get sealed secret service `kube-system/sealed-secrets-controller`: services "sealed-secrets-controller" not found
     sealctl: hint: name the controller's Service with `--controller-namespace` and `--controller-name`, or pass a certificate with `--cert`
     "#);
     served.join().unwrap();

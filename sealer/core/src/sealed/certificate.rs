@@ -188,13 +188,27 @@ pub fn generate_sized(
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<Generated, Error> {
     let pair = KeyPair::generate(size.into()).map_err(|_| Error::Generate)?;
-    let signer = Signer(&pair);
-    let certificate = params(common_name, now, validity, rng)?
-        .self_signed(&signer)
-        .map_err(|_| Error::Generate)?;
+    let certificate = self_signed(&pair, &params(common_name, now, validity, rng)?)?;
     let private = key::to_pem(&pair.as_der().map_err(|_| Error::Generate)?);
-    let certificate = pem::write(PEM_LABEL, certificate.der()).to_string();
     Ok(Generated { private, certificate })
+}
+
+/// Makes a self-signed certificate for a private key that has lost its own, valid like one of
+/// [`generate`].
+pub fn certify(
+    private: &Plaintext,
+    now: Timestamp,
+    validity: SignedDuration,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<String, key::Error> {
+    let pkcs8 = key::pkcs8(private.expose())?;
+    let pair = KeyPair::from_pkcs8(&pkcs8).map_err(|_| key::Error::NotRsa)?;
+    Ok(self_signed(&pair, &params("", now, validity, rng)?)?)
+}
+
+fn self_signed(pair: &KeyPair, params: &rcgen::CertificateParams) -> Result<String, Error> {
+    let certificate = params.self_signed(&Signer(pair)).map_err(|_| Error::Generate)?;
+    Ok(pem::write(PEM_LABEL, certificate.der()).to_string())
 }
 
 fn params(

@@ -13,7 +13,8 @@ use aws_lc_rs::{
     encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der},
     rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
@@ -94,6 +95,20 @@ impl SealingKey {
         self.private.key_size_bits()
     }
 
+    /// Parses a private key that comes alone, as people keep it for the day of recovery.
+    ///
+    /// It gets a certificate of its own, so that it fits beside others; values should be sealed for
+    /// it only when there is no other.
+    pub fn recover(
+        private: &Plaintext,
+        created: Timestamp,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
+        let year = SignedDuration::from_hours(365 * 24);
+        let certificate = certificate::certify(private, created, year, rng)?;
+        Self::parse(private, certificate.as_bytes(), created)
+    }
+
     pub(super) fn open(&self, envelope: &Envelope, label: &Label) -> Result<Plaintext, Rejected> {
         envelope.open(&self.private, label)
     }
@@ -113,10 +128,14 @@ pub(super) fn to_pem(private: &Pkcs8V1Der<'_>) -> Plaintext {
 }
 
 fn parse_private(text: &[u8]) -> Result<PrivateDecryptingKey, Error> {
+    PrivateDecryptingKey::from_pkcs8(&pkcs8(text)?).map_err(|_| Error::NotRsa)
+}
+
+/// The PKCS#8 of the first private key of a PEM bundle.
+pub(super) fn pkcs8(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let block = pem::find(text, |label| label == PKCS1 || label == PKCS8);
     let block = block.ok_or(Error::NoPrivateKey)?;
-    let pkcs8 = if block.label == PKCS1 { pkcs8_of(&block.der) } else { block.der };
-    PrivateDecryptingKey::from_pkcs8(&pkcs8).map_err(|_| Error::NotRsa)
+    Ok(if block.label == PKCS1 { pkcs8_of(&block.der) } else { block.der })
 }
 
 fn pkcs8_of(pkcs1: &[u8]) -> Zeroizing<Vec<u8>> {

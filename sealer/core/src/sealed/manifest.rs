@@ -1,4 +1,4 @@
-//! A Secret's manifest, turned into a `SealedSecret`'s.
+//! A Secret's manifest, turned into a `SealedSecret`'s and back.
 //!
 //! The template takes a copy of the Secret's metadata without what a server wrote into it;
 //! `stringData` wins over `data`, as in Kubernetes; the values of `data` are sealed decoded.
@@ -8,12 +8,17 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rand_core::CryptoRng;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::{
     certificate::Certificate,
     scope::{CLUSTER_WIDE, NAMESPACE_WIDE, Scope},
 };
 use crate::plaintext::Plaintext;
+
+mod unseal;
+
+pub use unseal::{Unsealable, unseal};
 
 /// Metadata that only a server writes, or that must not reach the new Secret.
 const DROPPED_METADATA: [&str; 9] = [
@@ -147,7 +152,9 @@ fn values(secret: &Value) -> Result<BTreeMap<String, Plaintext>, Error> {
             other => other.as_str().ok_or_else(invalid)?,
         };
         // The decoder's own error would quote a byte of the value.
-        let decoded = BASE64_STANDARD.decode(encoded).map_err(|_| invalid())?;
+        // Line breaks are no part of it, as in Go.
+        let joined = Zeroizing::new(encoded.replace(['\n', '\r'], ""));
+        let decoded = BASE64_STANDARD.decode(joined.as_bytes()).map_err(|_| invalid())?;
         values.insert(key.clone(), Plaintext::new(decoded));
     }
     for (key, value) in object(secret, "stringData")?.into_iter().flatten() {
