@@ -117,6 +117,11 @@ impl Found {
 
 /// A token for everything that this process may do.
 pub async fn token(context: &Context<'_>) -> Result<Token, Error> {
+    let get = |name| context.environment.get(name);
+    if let (None, Some(token)) = (get(CREDENTIALS), get("GOOGLE_OAUTH_ACCESS_TOKEN")) {
+        let (token, lifetime) = (Zeroizing::new(token.to_owned()), Duration::from_secs(LIFETIME));
+        return Ok(Token { token, lifetime, project: None });
+    }
     let Some(found) = find(context).await? else {
         return metadata(context).await.map(|granted| granted.token(None));
     };
