@@ -9,10 +9,6 @@
 //! are wiped on drop, and no type here shows what it holds.
 
 pub mod openpgp;
-mod pair;
-mod pem;
-mod reader;
-mod rsa;
 pub mod ssh;
 
 #[cfg(test)]

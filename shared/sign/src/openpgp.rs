@@ -14,7 +14,7 @@ mod secret;
 mod selection;
 mod signature;
 
-use crate::{pair::Pair, pem};
+use keyfile::{Pair, pem};
 use secret::Secret;
 
 /// An unlocked key that signs.

@@ -168,7 +168,7 @@ fn ssh_keygen_finds_the_signatures_of_its_keys_good() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     #[rustfmt::skip]
-    let cases: [(&str, &[&str], &str); 9] = [
+    let cases: [(&str, &[&str], &str); 11] = [
         ("ed25519",   &["-t", "ed25519"],                        ""),
         ("locked",    &["-t", "ed25519", "-a", "2"],             "open sesame"),
         ("chained",   &["-t", "ed25519", "-Z", "aes256-cbc"],    "open sesame"),
@@ -178,6 +178,8 @@ fn ssh_keygen_finds_the_signatures_of_its_keys_good() {
         ("rsa",       &["-t", "rsa", "-b", "2048"],              "open sesame"),
         ("rsa-pem",   &["-t", "rsa", "-b", "2048", "-m", "PEM"], ""),
         ("ec-pkcs8",  &["-t", "ecdsa", "-b", "384", "-m", "PKCS8"], ""),
+        ("rsa-old",   &["-t", "rsa", "-b", "2048", "-m", "PEM"],   "open sesame"),
+        ("rsa-pkcs8", &["-t", "rsa", "-b", "2048", "-m", "PKCS8"], "open sesame"),
     ];
     for (name, args, password) in cases {
         let args = [args, &["-q", "-N", password, "-C", "robot@x", "-f", name]].concat();
@@ -214,10 +216,9 @@ fn what_is_no_ssh_key_is_refused_by_name() {
     let public = || fs::read_to_string(dir.join("dsa.pub")).unwrap();
     #[rustfmt::skip]
     let cases = [
-        (make("dsa", &["-t", "dsa", "-N", ""]),                          "a key of the type `ssh-dss` cannot sign; use ed25519, ecdsa or rsa"),
+        (make("dsa", &["-t", "dsa", "-N", ""]),                          "a key of the type `ssh-dss` is not supported; use ed25519, ecdsa or rsa"),
         (make("small", &["-t", "rsa", "-b", "1024", "-N", ""]),          "the key is damaged, or is an RSA key of less than 2048 bits"),
-        (make("old", &["-t", "rsa", "-m", "PEM", "-N", "open sesame"]),  "the key is encrypted as `PEM`, which is not supported"),
-        (make("odd", &["-t", "ed25519", "-Z", "3des-cbc", "-N", "sesame"]), "the key is encrypted as `3des-cbc`, which is not supported"),
+        (make("odd", &["-t", "ed25519", "-Z", "3des-cbc", "-N", "sesame"]), "the key is encrypted as `3des-cbc`, which is not supported; convert it with `ssh-keygen -p`"),
         (public(),                                                        "it is not a private SSH key in PEM"),
     ];
     for (text, expected) in cases {

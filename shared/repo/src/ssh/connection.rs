@@ -8,17 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keyfile::{reader::push_string, ssh};
 use russh::{
     AlgorithmKind, Preferred, SendError, Signer, SshId,
     client::{self, AuthResult, Handle},
     kex,
-    keys::{HashAlg, agent::AgentIdentity, ssh_key},
+    keys::{HashAlg, agent::AgentIdentity},
 };
 use tokio::{net::TcpStream, runtime::Runtime, time::timeout_at};
 
 use super::{
     Ssh,
-    key::{Private, string},
+    key::rsa_hash,
     trust::{Guard, Refusal},
 };
 use crate::{Error, Identity, Remote, guard::lock, url::Address};
@@ -150,7 +151,7 @@ impl Call<'_> {
         };
         let key = &self.ssh.key;
         let mut hand = Hand(key.private());
-        let hash = if let Private::Rsa(_) = &hand.0 {
+        let hash = if key.is_rsa() {
             let best = self.within(handle.best_supported_rsa_hash()).await?;
             // Never SHA-1: a server that says nothing of others may yet take them.
             best.map_err(|source| broken(source.into()))?.flatten().or(Some(HashAlg::Sha256))
@@ -189,7 +190,7 @@ impl Connection {
 }
 
 /// Signs for one login.
-struct Hand(Private);
+struct Hand(Arc<ssh::Key>);
 
 /// Why a login could not be tried.
 #[derive(Debug, thiserror::Error)]
@@ -199,7 +200,7 @@ enum LoginError {
     Ended(#[from] SendError),
     /// The key does not sign.
     #[error("the key does not sign")]
-    Sign(#[from] ssh_key::Error),
+    Sign(#[from] ssh::Error),
 }
 
 impl Signer for Hand {
@@ -211,8 +212,8 @@ impl Signer for Hand {
         hash: Option<HashAlg>,
         mut data: Vec<u8>,
     ) -> Result<Vec<u8>, Self::Error> {
-        let signature = self.0.sign(hash, &data)?;
-        string(&mut data, &signature);
+        let signature = self.0.sign(rsa_hash(hash), &data)?;
+        push_string(&mut data, &signature);
         Ok(data)
     }
 }

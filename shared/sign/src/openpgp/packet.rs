@@ -1,6 +1,6 @@
 //! The packets of a key, and the subpackets of its signatures.
 
-use crate::reader::Reader;
+use keyfile::reader::Reader;
 
 /// A packet: what it is, and its body.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ use aws_lc_rs::{
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::reader::Reader;
+use keyfile::reader::Reader;
 
 /// The numbers of a key that is not encrypted, checked against their sum.
 pub(super) fn open(mut reader: Reader<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {

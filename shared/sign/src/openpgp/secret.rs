@@ -3,8 +3,8 @@
 use aws_lc_rs::{digest, signature::Ed25519KeyPair};
 
 use super::{Error, protection};
-use crate::{
-    pair::{Curve, Pair},
+use keyfile::{
+    Curve, Pair,
     reader::{Reader, padded},
     rsa::Numbers,
 };

@@ -1,13 +1,10 @@
 //! The packet of a signature.
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, signature::RSA_PKCS1_SHA512};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{Error, Key, secret::ED25519};
-use crate::{
-    pair::{Curve, Pair},
-    reader::unpadded,
-};
+use keyfile::{Curve, Pair, reader::push_number};
 
 const VERSION: u8 = 4;
 const BINARY: u8 = 0;
@@ -45,7 +42,7 @@ pub(super) fn packet(key: &Key, message: &[u8], at: u32) -> Result<Vec<u8>, Erro
     );
     // The others hash by themselves; Ed25519 takes what it is given.
     let signed = if matches!(key.pair, Pair::Ed25519(_)) { digest.as_ref() } else { &signed };
-    let raw = key.pair.sign(signed).map_err(|_| Error::Sign)?;
+    let raw = key.pair.sign(&RSA_PKCS1_SHA512, signed).map_err(|_| Error::Sign)?;
 
     let issuer = &key.fingerprint[12..];
     body.extend([0, 10, 9, 16]);
@@ -53,26 +50,17 @@ pub(super) fn packet(key: &Key, message: &[u8], at: u32) -> Result<Vec<u8>, Erro
     body.extend(&digest.as_ref()[..2]);
     match &key.pair {
         Pair::Ed25519(_) if key.algorithm == ED25519 => body.extend(&raw),
-        Pair::Ed25519(_) => raw.chunks(32).for_each(|half| number(&mut body, half)),
+        Pair::Ed25519(_) => raw.chunks(32).for_each(|half| push_number(&mut body, half)),
         Pair::Ecdsa(curve, _) => {
-            raw.chunks(curve.size()).for_each(|half| number(&mut body, half));
+            raw.chunks(curve.size()).for_each(|half| push_number(&mut body, half));
         }
-        Pair::Rsa(_) => number(&mut body, &raw),
+        Pair::Rsa(_) => push_number(&mut body, &raw),
     }
     // An old packet of the type signature with a length of two bytes, which every reader takes.
     let mut packet = vec![0x89];
     packet.extend(u16::try_from(body.len()).map_err(|_| Error::Sign)?.to_be_bytes());
     packet.extend(body);
     Ok(packet)
-}
-
-/// A number: its length in bits, then its bytes.
-fn number(into: &mut Vec<u8>, bytes: &[u8]) {
-    let bytes = unpadded(bytes);
-    let spare = bytes.first().map_or(0, |first| first.leading_zeros() as usize);
-    let bits = u16::try_from(bytes.len() * 8 - spare).expect("no number here has 65536 bits");
-    into.extend(bits.to_be_bytes());
-    into.extend_from_slice(bytes);
 }
 
 /// The checksum of an armored block: CRC-24, as a line.

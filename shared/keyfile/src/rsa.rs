@@ -1,4 +1,4 @@
-//! RSA keys as the two formats keep them, for aws-lc-rs.
+//! RSA keys as SSH and OpenPGP keep them, for aws-lc-rs.
 
 use aws_lc_rs::{
     error::KeyRejected,
@@ -10,19 +10,24 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::reader::unpadded;
 
 /// The numbers that both formats keep.
-pub(crate) struct Numbers<'a> {
-    pub(crate) n: &'a [u8],
-    pub(crate) e: &'a [u8],
-    pub(crate) d: &'a [u8],
-    pub(crate) p: &'a [u8],
-    pub(crate) q: &'a [u8],
+pub struct Numbers<'a> {
+    /// The modulus.
+    pub n: &'a [u8],
+    /// The public exponent.
+    pub e: &'a [u8],
+    /// The private exponent.
+    pub d: &'a [u8],
+    /// A prime.
+    pub p: &'a [u8],
+    /// The other prime.
+    pub q: &'a [u8],
     /// The inverse of `q` modulo `p`.
-    pub(crate) q_inverse: &'a [u8],
+    pub q_inverse: &'a [u8],
 }
 
 impl Numbers<'_> {
     /// The key, if its numbers fit each other. It has at least 2048 bits.
-    pub(crate) fn pair(&self) -> Result<RsaKeyPair, KeyRejected> {
+    pub fn pair(&self) -> Result<RsaKeyPair, KeyRejected> {
         let components = KeyPairComponents {
             public_key: PublicKeyComponents { n: unpadded(self.n), e: unpadded(self.e) },
             d: unpadded(self.d).to_vec(),
