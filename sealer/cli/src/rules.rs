@@ -91,7 +91,10 @@ impl Flags {
     pub(crate) fn creation(&self, name: Option<&Path>) -> Result<Creation, Error> {
         let here = std::env::current_dir().map_err(Error::Here)?;
         let recipients = self.age.as_deref().filter(|age| !age.trim().is_empty());
-        let recipients = recipients.map(Recipient::parse_list).transpose().map_err(Error::Age)?;
+        let recipients = recipients
+            .map(Recipient::parse_list)
+            .transpose()
+            .map_err(|source| Error::Age(source.into()))?;
         let ruled = match (self.ruled(name, &here), &recipients) {
             (Ok(ruled), _) => ruled,
             // With recipients given, a file for which no rule is made is no error.

@@ -181,7 +181,7 @@ fn a_command_is_asked_for_what_is_missing() {
     insta::assert_snapshot!(decrypt("echo 'AGE", &[]).failure(), @"sealctl: error: `SOPS_AGE_KEY_CMD` is no command: it is empty, or a quote is not closed");
     insta::assert_snapshot!(decrypt("/no/such/program", &[]).failure(), @"sealctl: error: could not run `/no/such/program` of `SOPS_AGE_KEY_CMD`: No such file or directory (os error 2)");
     let private = "echo -----BEGIN OPENSSH PRIVATE KEY-----";
-    insta::assert_snapshot!(decrypt(private, &[]).failure(), @"sealctl: error: could not use the age identities that `SOPS_AGE_KEY_CMD` printed: line 1 of the age identities is not an identity; SSH keys are not supported; use `AGE-SECRET-KEY-1…`");
+    insta::assert_snapshot!(decrypt(private, &[]).failure(), @"sealctl: error: could not use the age identities that `SOPS_AGE_KEY_CMD` printed: the ssh key cannot open age files: it is not a private SSH key in PEM");
 }
 
 #[test]

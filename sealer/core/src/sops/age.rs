@@ -2,32 +2,21 @@
 //!
 //! Every recipient has an armored age file of its own, which holds the data key alone.
 
-use std::{
-    fmt,
-    io::{Read as _, Write as _},
-    str::FromStr as _,
-};
+use std::fmt;
 
-use age::{
-    Decryptor, Encryptor,
-    armor::{ArmoredReader, ArmoredWriter, Format},
-    x25519,
-};
-use zeroize::Zeroizing;
+use rand_core::CryptoRng;
 
 use super::cipher::{self, DataKey};
-use crate::plaintext::Plaintext;
+use crate::{
+    age::{self, Identity, Malformed, NotARecipient},
+    plaintext::Plaintext,
+};
 
-/// A public key for which a data key is wrapped: `age1…`.
-#[derive(Clone)]
-pub struct Recipient {
-    text: String,
-    key: x25519::Recipient,
-}
+pub use crate::age::Recipient;
 
 /// The private keys with which data keys are unwrapped.
 #[derive(Default)]
-pub struct Identities(Vec<x25519::Identity>);
+pub struct Identities(Vec<Identity>);
 
 /// A data key, wrapped for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,21 +31,11 @@ pub struct Wrapped {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is no recipient that we have.
-    #[error("`{text}` is not an age recipient; {remedy}")]
-    Recipient {
-        /// What was given.
-        text: String,
-        /// What to give instead.
-        remedy: &'static str,
-    },
-    /// A line of an identity file is no identity that we have.
-    #[error("line {line} of the age identities is not an identity; {remedy}")]
-    Identity {
-        /// The line, from 1. Its text may be a secret.
-        line: usize,
-        /// What to give instead.
-        remedy: &'static str,
-    },
+    #[error(transparent)]
+    Recipient(#[from] NotARecipient),
+    /// A file of identities is none that we can read.
+    #[error(transparent)]
+    Identity(#[from] Malformed),
     /// There is nobody to wrap for.
     #[error("there are no age recipients")]
     NoRecipients,
@@ -75,10 +54,12 @@ pub enum Error {
         recipients: Vec<String>,
     },
     /// The wrapped key is not an age file, or was damaged.
-    #[error("the data key for `{recipient}` is damaged")]
+    #[error("the data key for `{recipient}` is damaged: {why}")]
     Damaged {
         /// Whose copy it is.
         recipient: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// What was wrapped is not a data key.
     #[error("what is wrapped for `{recipient}` is not a data key")]
@@ -89,77 +70,19 @@ pub enum Error {
         source: cipher::Error,
     },
     /// The data key could not be wrapped.
-    #[error("could not wrap the data key for `{recipient}`")]
+    #[error("could not wrap the data key for `{recipient}`: {why}")]
     Wrap {
         /// For whom.
         recipient: String,
+        /// What went wrong.
+        why: String,
     },
 }
 
-impl Recipient {
-    /// Parses one `age1…`.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let text = text.trim();
-        let refuse = |remedy| Err(Error::Recipient { text: text.to_owned(), remedy });
-        if text.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
-            // Do not repeat a private key in a message.
-            let (text, remedy) = ("AGE-SECRET-KEY-…".to_owned(), PUBLIC_HALF);
-            return Err(Error::Recipient { text, remedy });
-        } else if text.starts_with("ssh-") {
-            return refuse("SSH keys are not supported; use an X25519 recipient `age1…`");
-        } else if text.starts_with("age1pq1") {
-            return refuse("post-quantum keys are not supported; use an X25519 recipient `age1…`");
-        }
-        match x25519::Recipient::from_str(text) {
-            Ok(key) => Ok(Self { text: text.to_owned(), key }),
-            Err(_) => refuse("it starts with `age1` and is printed by `age-keygen -y`"),
-        }
-    }
-
-    /// Parses a list separated by commas or line breaks; empty elements are skipped.
-    pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
-        text.split([',', '\n'])
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(Self::parse)
-            .collect()
-    }
-
-    /// The recipient as text.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-const PUBLIC_HALF: &str = "that is a private key; give its public half, printed by `age-keygen -y`";
-
 impl Identities {
-    /// Parses an identity file: one identity a line, with comments and empty lines.
+    /// Parses an identity file: one identity a line, with comments and empty lines, or one ssh key.
     pub fn parse(text: &Plaintext) -> Result<Self, Error> {
-        let mut identities = Vec::new();
-        for (index, line) in text.expose().split(|byte| *byte == b'\n').enumerate() {
-            let line = line.trim_ascii();
-            if line.is_empty() || line.starts_with(b"#") {
-                continue;
-            }
-            let refuse = |remedy| Error::Identity { line: index + 1, remedy };
-            let line = std::str::from_utf8(line).map_err(|_| refuse(X25519_ONLY))?;
-            let identity = x25519::Identity::from_str(line).map_err(|_| {
-                refuse(if line.starts_with("AGE-SECRET-KEY-PQ-1") {
-                    "post-quantum identities are not supported; use `AGE-SECRET-KEY-1…`"
-                } else if line.starts_with("AGE-PLUGIN-") {
-                    "plugins are not supported; use `AGE-SECRET-KEY-1…`"
-                } else if line.starts_with("-----BEGIN AGE") || line.starts_with("age-encryption.org/") {
-                    "the identities are protected by a passphrase, which is not asked for; open them with `age -d`"
-                } else if line.starts_with("-----BEGIN") {
-                    "SSH keys are not supported; use `AGE-SECRET-KEY-1…`"
-                } else {
-                    X25519_ONLY
-                })
-            })?;
-            identities.push(identity);
-        }
-        Ok(Self(identities))
+        Ok(Self(age::parse_identities(text)?))
     }
 
     /// Adds all of `other`.
@@ -172,9 +95,14 @@ impl Identities {
         self.0.is_empty()
     }
 
-    /// The public halves.
+    /// The public halves, of those that have one.
     pub fn recipients(&self) -> Vec<String> {
-        self.0.iter().map(|identity| identity.to_public().to_string()).collect()
+        self.0.iter().filter_map(Identity::recipient).collect()
+    }
+
+    /// The identities themselves.
+    pub fn as_slice(&self) -> &[Identity] {
+        &self.0
     }
 
     /// The data key that one of these identities can unwrap.
@@ -205,53 +133,36 @@ impl Identities {
     }
 
     fn open(&self, copy: &Wrapped) -> Result<DataKey, Error> {
-        let damaged = || Error::Damaged { recipient: copy.recipient.clone() };
-        let reader = ArmoredReader::new(copy.enc.trim().as_bytes());
-        let decryptor = Decryptor::new_buffered(reader).map_err(|_| damaged())?;
-        let identities = self.0.iter().map(|identity| identity as &dyn age::Identity);
-        let mut stream = decryptor.decrypt(identities).map_err(|_| damaged())?;
-        // One byte more than a data key shows that it is none; a lying file cannot make us read on.
-        let mut key = Zeroizing::new(Vec::with_capacity(64));
-        stream.by_ref().take(33).read_to_end(&mut key).map_err(|_| damaged())?;
-        DataKey::new(&key.into())
-            .map_err(|source| Error::NotADataKey { recipient: copy.recipient.clone(), source })
+        let recipient = || copy.recipient.clone();
+        let key = age::decrypt(copy.enc.as_bytes(), &self.0, None)
+            .map_err(|error| Error::Damaged { recipient: recipient(), why: error.to_string() })?;
+        DataKey::new(&key).map_err(|source| Error::NotADataKey { recipient: recipient(), source })
     }
 }
 
-const X25519_ONLY: &str = "it starts with `AGE-SECRET-KEY-1` and is printed by `age-keygen`";
-
 /// Wraps a data key for every recipient.
-pub fn wrap(key: &DataKey, recipients: &[Recipient]) -> Result<Vec<Wrapped>, Error> {
+pub fn wrap(
+    key: &DataKey,
+    recipients: &[Recipient],
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<Vec<Wrapped>, Error> {
     if recipients.is_empty() {
         return Err(Error::NoRecipients);
     }
-    recipients.iter().map(|recipient| wrap_one(key, recipient)).collect()
+    recipients.iter().map(|recipient| wrap_one(key, recipient, rng)).collect()
 }
 
-fn wrap_one(key: &DataKey, recipient: &Recipient) -> Result<Wrapped, Error> {
-    let failed = || Error::Wrap { recipient: recipient.text.clone() };
-    let only = std::iter::once(&recipient.key as &dyn age::Recipient);
-    let encryptor = Encryptor::with_recipients(only).map_err(|_| failed())?;
-    let write = || -> std::io::Result<Vec<u8>> {
-        let armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
-        let mut stream = encryptor.wrap_output(armor)?;
-        stream.write_all(key.expose())?;
-        stream.finish()?.finish()
-    };
-    let enc =
-        write().ok().and_then(|armored| String::from_utf8(armored).ok()).ok_or_else(failed)?;
-    Ok(Wrapped { recipient: recipient.text.clone(), enc })
-}
-
-impl PartialEq for Recipient {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl fmt::Debug for Recipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Recipient").field(&self.text).finish()
+fn wrap_one(
+    key: &DataKey,
+    recipient: &Recipient,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<Wrapped, Error> {
+    let key = Plaintext::new(key.expose().to_vec());
+    let enc = age::encrypt_armored(&key, std::slice::from_ref(recipient), None, rng);
+    let recipient = recipient.as_str().to_owned();
+    match enc {
+        Ok(enc) => Ok(Wrapped { recipient, enc }),
+        Err(error) => Err(Error::Wrap { recipient, why: error.to_string() }),
     }
 }
 

@@ -149,7 +149,7 @@ fn creation(rule: usize, node: &Node<'_>) -> Result<Creation, Error> {
     let selector = Selector::new(selector::Fields::read(text)?)
         .map_err(|source| Error::Selector { rule, source })?;
     let recipients = Recipient::parse_list(&recipients(rule, node)?)
-        .map_err(|source| Error::Age { rule, source })?;
+        .map_err(|source| Error::Age { rule, source: source.into() })?;
     let mac_only_encrypted = text("mac_only_encrypted")?.as_deref() == Some("true");
     Ok(Creation { recipients, selector, mac_only_encrypted })
 }

@@ -117,7 +117,7 @@ pub fn encrypt(
         return Err(Error::AlreadyEncrypted);
     }
     let key = DataKey::generate(rng);
-    let age = age::wrap(&key, &options.recipients)?;
+    let age = age::wrap(&key, &options.recipients, rng)?;
     let engine = key.under(options.cipher);
     let mac = Mac::new(options.mac_only_encrypted);
     let mut encryption = Encryption { engine, selector: &options.selector, mac, values: 0, rng };

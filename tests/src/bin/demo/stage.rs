@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use age::secrecy::ExposeSecret;
+use sealer_core::age::Identity;
 use sha2::{Digest, Sha256};
 use tests::{Bed, Daemon, Outcome, eventually, git::Repository, process, registry::Notify};
 
@@ -59,13 +59,13 @@ impl Stage {
     pub(crate) fn set(bed: &Bed) -> Outcome<Self> {
         let root = bed.folder("demo")?;
         fs::create_dir_all(root.join("manifests"))?;
-        let identity = age::x25519::Identity::generate();
-        let sops = encrypt(bed, &root, &identity.to_public().to_string())?;
+        let key = Identity::generate(&mut rand::rng());
+        let recipient = Identity::parse(&key).and_then(|identity| identity.recipient());
+        let sops = encrypt(bed, &root, &recipient.expect("an X25519 key has a public half"))?;
         let files = [("secrets/api.yaml", sops.as_str()), (DEPLOYMENT, DEPLOYMENT_TEXT)];
         let repository = bed.repository("shop", &files)?;
         let stage = Self { root, repository };
-        let key = identity.to_string();
-        stage.write("sync.yaml", &sync_manifests(&stage.url(), key.expose_secret()))?;
+        stage.write("sync.yaml", &sync_manifests(&stage.url(), &key))?;
         Ok(stage)
     }
 
