@@ -213,6 +213,11 @@ impl Bed {
         folders.map(|folder| folder.join(program)).find(|path| path.is_file())
     }
 
+    /// The folder of the bed's own programs.
+    pub fn programs(&self) -> PathBuf {
+        self.0.folder.join("bin")
+    }
+
     /// Files that a program of the bed reads at run time.
     pub(crate) fn share(&self, program: &str) -> PathBuf {
         self.0.folder.join("share").join(program)

@@ -47,6 +47,7 @@ mod image_verify;
 mod kubeseal_cluster;
 mod kubeseal_persona;
 mod leader;
+mod readme;
 mod reference;
 mod seal;
 mod seal_faults;
@@ -101,6 +102,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         kubeseal_cluster::trials,
         kubeseal_persona::trials,
         leader::trials,
+        readme::trials,
         reference::trials,
         seal::trials,
         seal_faults::trials,
