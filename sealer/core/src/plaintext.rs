@@ -22,6 +22,11 @@ impl Plaintext {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes themselves, still wiped on drop.
+    pub(crate) fn into_inner(self) -> Zeroizing<Vec<u8>> {
+        self.0
+    }
 }
 
 impl From<Zeroizing<Vec<u8>>> for Plaintext {

@@ -129,7 +129,16 @@ impl Engine {
         plaintext: &[u8],
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Sealed {
-        let mut data = plaintext.to_vec();
+        self.seal_owned(aad, plaintext.to_vec(), rng)
+    }
+
+    /// Encrypts in place.
+    pub(super) fn seal_owned(
+        &self,
+        aad: &[u8],
+        mut data: Vec<u8>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Sealed {
         let mut iv = vec![0; if matches!(self, Self::Aes(_)) { 32 } else { 24 }];
         rng.fill_bytes(&mut iv);
         let tag = match self {
@@ -142,8 +151,14 @@ impl Engine {
     }
 
     pub(super) fn open(&self, aad: &[u8], sealed: &Sealed) -> Result<Plaintext, Error> {
-        let mut data = Zeroizing::new(sealed.data.clone());
-        let Sealed { iv, tag, .. } = sealed;
+        self.open_owned(aad, sealed.clone())
+    }
+
+    /// Decrypts in place.
+    pub(super) fn open_owned(&self, aad: &[u8], sealed: Sealed) -> Result<Plaintext, Error> {
+        let Sealed { data, iv, tag } = sealed;
+        let mut data = Zeroizing::new(data);
+        let (iv, tag) = (&iv, &tag);
         let opened = match (self, iv.len()) {
             (Self::Aes(aes), 32) => decrypt(&gcm::<U32>(aes), iv, aad, &mut data, tag),
             (Self::Aes(aes), 12) => decrypt(&gcm::<U12>(aes), iv, aad, &mut data, tag),

@@ -25,6 +25,9 @@ const ENCRYPTED_ONLY: [u8; 32] = [
 pub(super) struct Mac {
     hash: Sha512,
     encrypted_only: bool,
+    /// The hash as versions before 3.13.2 see a JSON file: with every number a float.
+    older: Option<Sha512>,
+    floats: bool,
 }
 
 /// Why a file is not what its author encrypted.
@@ -36,6 +39,9 @@ pub enum Error {
     /// The MAC itself does not open.
     #[error("cannot decrypt the MAC: `sops.mac` or `sops.lastmodified` was altered")]
     Undecryptable(#[source] value::Error),
+    /// The record of the file's layout does not open.
+    #[error("cannot decrypt the layout: `sops.signet_layout` or `sops.lastmodified` was altered")]
+    Layout(#[source] value::Error),
     /// The MAC is that of other values.
     #[error(
         "MAC mismatch: values were changed, added, removed or reordered after the file was encrypted"
@@ -49,13 +55,29 @@ impl Mac {
         if encrypted_only {
             hash.update(ENCRYPTED_ONLY);
         }
-        Self { hash, encrypted_only }
+        Self { hash, encrypted_only, older: None, floats: false }
+    }
+
+    /// Also takes the MAC of versions that read every number of JSON as a float.
+    pub(super) fn of_json(mut self) -> Self {
+        self.floats = true;
+        self
     }
 
     /// Counts a value, given in clear text.
     pub(super) fn add(&mut self, leaf: &Leaf, encrypted: bool) {
         if leaf.kind != Kind::Comment && (encrypted || !self.encrypted_only) {
-            self.hash.update(leaf.hashed().expose());
+            if self.floats && !encrypted && self.older.is_none() && leaf.as_float().is_some() {
+                self.older = Some(self.hash.clone());
+            }
+            let bytes = leaf.hashed();
+            if let Some(older) = &mut self.older {
+                match leaf.as_float().filter(|_| !encrypted) {
+                    Some(float) => older.update(float),
+                    None => older.update(bytes.expose()),
+                }
+            }
+            self.hash.update(bytes.expose());
         }
     }
 
@@ -67,7 +89,8 @@ impl Mac {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> String {
         let cipher = engine.cipher();
-        let sealed = engine.seal(&aad(cipher, modified), self.digest().as_bytes(), rng);
+        let digest = hex(self.hash);
+        let sealed = engine.seal(&aad(cipher, modified), digest.as_bytes(), rng);
         value::format(cipher, &sealed, Kind::Str)
     }
 
@@ -84,28 +107,31 @@ impl Mac {
         let open = |aad: &[u8]| engine.open(aad, &sealed);
         let expected = open(&aad(cipher, modified))
             .map_err(|err: cipher::Error| Error::Undecryptable(err.into()))?;
-        if bool::from(expected.expose().ct_eq(self.digest().as_bytes())) {
-            Ok(())
-        } else {
-            Err(Error::Mismatch)
-        }
-    }
-
-    fn digest(self) -> String {
-        self.hash.finalize().iter().fold(String::with_capacity(128), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02X}");
-            hex
-        })
+        let is = |hash| bool::from(expected.expose().ct_eq(hex(hash).as_bytes()));
+        if is(self.hash) || self.older.is_some_and(is) { Ok(()) } else { Err(Error::Mismatch) }
     }
 }
 
-/// sops binds the MAC to the time alone; the native cipher keeps it apart from every path.
+fn hex(hash: Sha512) -> String {
+    hash.finalize().iter().fold(String::with_capacity(128), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02X}");
+        hex
+    })
+}
+
 fn aad(cipher: Cipher, modified: &str) -> Vec<u8> {
+    bound_to(cipher, 'm', "", modified)
+}
+
+/// What is bound to the time of the last change: `prefix` tells it from other things of sops'
+/// cipher, whose MAC is bound to the time alone; the native one tells everything apart by `mark`.
+pub(super) fn bound_to(cipher: Cipher, mark: char, prefix: &str, modified: &str) -> Vec<u8> {
     match cipher {
-        Cipher::Aes256Gcm => modified.as_bytes().to_vec(),
-        Cipher::ChaCha20Poly1305 => [b"m", modified.as_bytes()].concat(),
+        Cipher::Aes256Gcm => format!("{prefix}{modified}"),
+        Cipher::ChaCha20Poly1305 => format!("{mark}{modified}"),
     }
+    .into_bytes()
 }
 
 #[cfg(test)]

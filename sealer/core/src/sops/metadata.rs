@@ -15,14 +15,12 @@ use super::{
 };
 
 mod field;
-#[cfg_attr(not(test), expect(dead_code, reason = "the flat formats come next"))]
 mod flat;
 mod read;
 mod write;
 
-pub(super) use field::Field;
-#[cfg(test)]
-use flat::{flatten, unflatten};
+pub(super) use field::{Field, deeper};
+pub(super) use flat::{flatten, unflatten};
 
 /// The key under which the block stands in every document.
 pub const KEY: &str = "sops";

@@ -24,6 +24,11 @@ impl Path {
         result
     }
 
+    /// How many steps it has.
+    pub(super) fn depth(&self) -> usize {
+        self.0.len()
+    }
+
     /// The keys on the way; positions in lists are no part of it.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.iter().filter_map(|step| match step {

@@ -1,11 +1,16 @@
 //! Which values of a file are encrypted.
 
+mod comments;
+
+pub(super) use comments::Comments;
+
 use super::{
     path::Path,
     pattern::{self, Pattern},
 };
 
-/// The one rule of a file; it looks at every key on the way to a value.
+/// The one rule of a file. It looks at every key on the way to a value, or at the comments before
+/// the value and before everything around it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
     /// All but those below a key with this ending.
@@ -16,6 +21,10 @@ pub enum Selector {
     UnencryptedRegex(Pattern),
     /// Only those below a key that matches.
     EncryptedRegex(Pattern),
+    /// All but those after a comment that matches, which stays readable itself.
+    UnencryptedComment(Pattern),
+    /// Only those after a comment that matches, which stays readable itself.
+    EncryptedComment(Pattern),
 }
 
 /// The rule as fields or flags give it: at most one may be set.
@@ -29,9 +38,9 @@ pub struct Fields {
     pub unencrypted_regex: Option<String>,
     /// `encrypted_regex`
     pub encrypted_regex: Option<String>,
-    /// `unencrypted_comment_regex`, which is refused.
+    /// `unencrypted_comment_regex`
     pub unencrypted_comment_regex: Option<String>,
-    /// `encrypted_comment_regex`, which is refused.
+    /// `encrypted_comment_regex`
     pub encrypted_comment_regex: Option<String>,
 }
 
@@ -41,9 +50,6 @@ pub enum Error {
     /// Two rules at once.
     #[error("`{0}` and `{1}` cannot both be set; keep one")]
     Conflict(&'static str, &'static str),
-    /// A rule that is not there yet.
-    #[error("`{0}` is not supported; select values by key with `encrypted_regex` or a suffix")]
-    Unsupported(&'static str),
     /// An expression that does not compile. Real sops would encrypt nothing and say nothing.
     #[error("`{field}` cannot be used")]
     Pattern {
@@ -103,19 +109,36 @@ impl Selector {
             "encrypted_suffix" => Ok(Self::EncryptedSuffix(value)),
             "unencrypted_regex" => pattern().map(Self::UnencryptedRegex),
             "encrypted_regex" => pattern().map(Self::EncryptedRegex),
-            _ => Err(Error::Unsupported(field)),
+            "unencrypted_comment_regex" => pattern().map(Self::UnencryptedComment),
+            _ => pattern().map(Self::EncryptedComment),
         }
     }
 
-    /// Whether the value at `path` is encrypted.
-    pub fn selects(&self, path: &Path) -> bool {
+    /// Whether the value at `path` is encrypted, `comments` standing before it.
+    pub(super) fn selects(&self, path: &Path, comments: &Comments) -> bool {
         let mut keys = path.keys();
         match self {
             Self::UnencryptedSuffix(suffix) => !keys.any(|key| key.ends_with(suffix)),
             Self::EncryptedSuffix(suffix) => keys.any(|key| key.ends_with(suffix)),
             Self::UnencryptedRegex(pattern) => !keys.any(|key| pattern.matches(key)),
             Self::EncryptedRegex(pattern) => keys.any(|key| pattern.matches(key)),
+            Self::UnencryptedComment(pattern) => !comments.any(|text| pattern.matches(text)),
+            Self::EncryptedComment(pattern) => comments.any(|text| pattern.matches(text)),
         }
+    }
+
+    /// Whether the comment `text` in the collection at `path` is encrypted, `comments` standing
+    /// before it.
+    pub(super) fn selects_comment(&self, path: &Path, comments: &Comments, text: &str) -> bool {
+        match self {
+            Self::UnencryptedComment(pattern) if pattern.matches(text) => false,
+            _ => self.selects(path, comments),
+        }
+    }
+
+    /// Whether a comment decides something, so that the text of an encrypted one must not.
+    pub(super) fn mistakes(&self, sealed: &str) -> bool {
+        matches!(self, Self::UnencryptedComment(pattern) if pattern.matches(sealed))
     }
 
     /// The field that holds this rule, and its value.
@@ -125,6 +148,8 @@ impl Selector {
             Self::EncryptedSuffix(suffix) => ("encrypted_suffix", suffix),
             Self::UnencryptedRegex(pattern) => ("unencrypted_regex", pattern.as_str()),
             Self::EncryptedRegex(pattern) => ("encrypted_regex", pattern.as_str()),
+            Self::UnencryptedComment(pattern) => ("unencrypted_comment_regex", pattern.as_str()),
+            Self::EncryptedComment(pattern) => ("encrypted_comment_regex", pattern.as_str()),
         }
     }
 }
@@ -160,7 +185,11 @@ mod tests {
         for (field, value, keys, encrypted) in cases {
             let selector = Selector::new(set(field, value)).unwrap();
             let path: Path = keys.iter().map(|key| Step::Key((*key).to_owned())).collect();
-            assert_eq!(selector.selects(&path), encrypted, "{field} `{value}` {keys:?}");
+            assert_eq!(
+                selector.selects(&path, &Comments::default()),
+                encrypted,
+                "{field} `{value}` {keys:?}"
+            );
         }
     }
 
@@ -175,8 +204,34 @@ mod tests {
         };
         let expected = Error::Conflict("encrypted_suffix", "encrypted_regex");
         assert_eq!(Selector::new(two).unwrap_err(), expected);
-        let comment = set("encrypted_comment_regex", "sops:enc");
-        let expected = Error::Unsupported("encrypted_comment_regex");
-        assert_eq!(Selector::new(comment).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn comments_switch_what_follows_and_stay_readable() {
+        let at = |comments: &[&[&str]]| {
+            let mut stack = Comments::default();
+            for level in comments {
+                stack.enter();
+                level.iter().for_each(|text| stack.push(text));
+            }
+            stack
+        };
+        #[rustfmt::skip]
+        let cases = [
+            // rule                        comments before        value  a comment `x`, a comment `s`
+            ("encrypted_comment_regex",   &[&[][..]][..],         (false, false, false)),
+            ("encrypted_comment_regex",   &[&["s"]],              (true,  true,  true)),
+            ("encrypted_comment_regex",   &[&["s"], &[]],         (true,  true,  true)),
+            ("encrypted_comment_regex",   &[&["x"], &["y", "s"]], (true,  true,  true)),
+            ("unencrypted_comment_regex", &[&[]],                 (true,  true,  false)),
+            ("unencrypted_comment_regex", &[&["s"], &["y"]],      (false, false, false)),
+        ];
+        for (field, before, expected) in cases {
+            let selector = Selector::new(set(field, "^s$")).unwrap();
+            let (path, comments) = (Path::default(), at(before));
+            let comment = |text| selector.selects_comment(&path, &comments, text);
+            let found = (selector.selects(&path, &comments), comment("x"), comment("s"));
+            assert_eq!(found, expected, "{field} {before:?}");
+        }
     }
 }

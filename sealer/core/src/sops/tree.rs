@@ -4,7 +4,10 @@
 //! value stands. Aliases are written out where what they name changes, as sops does, since a
 //! ciphertext opens at one path only.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use ::yaml::{
     Document, Node, Problem, Schema,
@@ -13,43 +16,24 @@ use ::yaml::{
     tree::{Comment, Entry, Item, Mapping, Sequence, Value},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sha2::{Digest as _, Sha256};
+
 use super::{
     metadata,
     path::{Path, Step},
+    selector::Comments,
     value::{self, Kind, Leaf},
+    visit::{At, Lost, New, Spelling, Visitor, Whole},
 };
 
 mod attribution;
 mod write;
 
 use write::Place;
-pub(super) use write::newline;
 
 /// More values than any real file has under aliases; fewer than would hurt.
 const ALIASED_VALUES_MAX: usize = 100_000;
-
-/// What becomes of values and comments.
-pub(super) trait Visitor {
-    /// What should stand for the value `leaf`, if something else.
-    fn value(&mut self, path: &Path, leaf: Leaf) -> Result<Option<New>, value::Error>;
-
-    /// Whether a block scalar at `path` that ends with the file, in the middle of a line, still
-    /// does so afterwards. What follows it gives it a line break.
-    fn keeps_cut_off(&self, path: &Path) -> bool;
-
-    /// What should follow the `#` of a comment, if something else.
-    ///
-    /// The first path is the one that sops most likely gives the comment.
-    fn comment(&mut self, paths: &[Path], text: &str) -> Option<String>;
-}
-
-/// What should stand for a value.
-pub(super) enum New {
-    /// An `ENC[…]`.
-    Sealed(String),
-    /// A value in clear text.
-    Clear(Leaf),
-}
 
 /// Why a file cannot be walked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +65,7 @@ pub enum Error {
 pub(super) fn walk(
     source: &str,
     documents: &[Document<'_>],
-    visitor: &mut impl Visitor,
+    visitor: &mut dyn Visitor,
 ) -> Result<Vec<Edit>, Error> {
     let mut walk = Walk {
         source,
@@ -93,6 +77,9 @@ pub(super) fn walk(
         aliased: 0,
         owners: HashMap::new(),
         last: Path::default(),
+        comments: Comments::default(),
+        first_sealed: None,
+        around: None,
     };
     for document in documents {
         walk.anchors.clear();
@@ -101,15 +88,15 @@ pub(super) fn walk(
         let mut path = Path::default();
         walk.node(&document.root, &mut path, &Place::root())?;
         for comment in &document.comments {
-            walk.comment(comment, &path);
+            walk.comment(comment, &path)?;
         }
     }
     Ok(walk.edits)
 }
 
-struct Walk<'w, 's, V> {
+struct Walk<'w, 's> {
     source: &'w str,
-    visitor: &'w mut V,
+    visitor: &'w mut dyn Visitor,
     edits: Vec<Edit>,
     anchors: HashMap<usize, &'w Node<'s>>,
     /// Anchors below which something changed.
@@ -121,9 +108,15 @@ struct Walk<'w, 's, V> {
     owners: HashMap<usize, Path>,
     /// The collection of the value before, to which sops may count a comment after it.
     last: Path,
+    /// Those before the value that is walked.
+    comments: Comments,
+    /// The first ciphertext of the alias that is being written out, and how deep it is.
+    first_sealed: Option<(String, usize)>,
+    /// The depth of the collection that is to become an alias again.
+    around: Option<(usize, Spelling)>,
 }
 
-impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
+impl<'w, 's> Walk<'w, 's> {
     fn collect_anchors(&mut self, node: &'w Node<'s>) {
         if let Some(anchor) = &node.anchor {
             self.anchors.insert(anchor.id, node);
@@ -144,12 +137,15 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
             Value::Mapping(mapping) => self.mapping(node, mapping, path, place)?,
             Value::Sequence(list) => self.sequence(node, list, path, place)?,
             Value::Alias(_) => {
+                self.first_sealed = None;
                 let (text, changed) = self.alias(node, path)?;
                 if changed {
+                    self.note_alias(node, path, &text);
                     self.edits.push(Edit { span: node.span.clone(), text });
                 }
             }
         }
+        self.restore_alias(node, path, before);
         if let Some(anchor) = &node.anchor
             && self.edits.len() > before
         {
@@ -158,32 +154,92 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
         Ok(())
     }
 
+    /// What an alias was that is written out, for whoever decrypts it.
+    fn note_alias(&mut self, node: &Node<'_>, path: &Path, text: &str) {
+        let Some((sealed, depth)) = self.first_sealed.take() else { return };
+        if self.visitor.keeps_layout() {
+            let of = match depth - path.depth() {
+                0 => Whole::Value,
+                up => Whole::Around(up, check(text)),
+            };
+            self.visitor.lost(&sealed, Lost { text: &self.source[node.span.clone()], of });
+        }
+    }
+
+    /// Makes an alias of a collection again that was written out in its place.
+    fn restore_alias(&mut self, node: &Node<'_>, path: &Path, before: usize) {
+        let Some((depth, Spelling { text, of: Whole::Around(_, expected) })) = &self.around else {
+            return;
+        };
+        if *depth != path.depth() {
+            return;
+        }
+        // Somebody may have changed a value in clear text meanwhile.
+        if check(&self.source[node.span.clone()]) == *expected {
+            let text = text.clone();
+            self.edits.truncate(before);
+            self.edits.push(Edit { span: node.span.clone(), text });
+        }
+        self.around = None;
+    }
+
     fn scalar(&mut self, node: &Node<'_>, path: &Path, place: &Place) -> Result<(), Error> {
         self.last = path.clone();
-        let Some(new) = self.visit(node, path)? else { return Ok(()) };
-        if let Some(tag) = &node.tag {
-            let end = self.source[tag.span.end..].find(|c| c != ' ').unwrap_or(0) + tag.span.end;
-            let span = tag.span.start..end.min(node.span.start);
-            self.edits.push(Edit { span, text: String::new() });
-        }
-        let edit = match &new {
+        let Some((leaf, new)) = self.visit(node, path)? else { return Ok(()) };
+        let (span, anchor) = properties(self.source, node);
+        let edit = match new {
             New::Clear(leaf)
                 if leaf.kind == Kind::Comment && place.dash_before(self.source, node) =>
             {
-                place.comment_line(self.source, node, leaf)
+                place.comment_line(self.source, node, &leaf)
             }
-            _ => place.scalar(self.source, node, &new),
+            New::Spelled(_, Spelling { text, of: Whole::Value }) => {
+                Edit { span: node.span.clone(), text }
+            }
+            New::Spelled(_, Spelling { text, of: Whole::Node }) => Edit { span, text },
+            New::Spelled(leaf, spelling @ Spelling { of: Whole::Around(up, _), .. }) => {
+                self.around = path.depth().checked_sub(up).map(|depth| (depth, spelling));
+                place.scalar(self.source, node, &New::Clear(leaf))
+            }
+            new => {
+                let mut edit = place.scalar(self.source, node, &new);
+                if let Some(sealed) = new.sealed() {
+                    self.note(node, &place.restored(self.source, &edit, &leaf), sealed);
+                }
+                if node.tag.is_some() {
+                    edit = Edit { span, text: format!("{anchor}{}", edit.text) };
+                }
+                edit
+            }
         };
         self.edits.push(edit);
         Ok(())
     }
 
-    /// What the visitor makes of a scalar, unless it is null or empty.
-    fn visit(&mut self, node: &Node<'_>, path: &Path) -> Result<Option<New>, Error> {
+    /// Tells the visitor what a reader of `sealed` would not bring back.
+    fn note(&mut self, node: &Node<'_>, restored: &str, sealed: &str) {
+        if !self.visitor.keeps_layout() {
+            return;
+        }
+        let (span, of) = if node.tag.is_some() {
+            (properties(self.source, node).0, Whole::Node)
+        } else {
+            (node.span.clone(), Whole::Value)
+        };
+        let text = &self.source[span];
+        if of == Whole::Node || text != restored {
+            self.visitor.lost(sealed, Lost { text, of });
+        }
+    }
+
+    /// What a scalar is and what the visitor makes of it, unless it is null or empty.
+    fn visit(&mut self, node: &Node<'_>, path: &Path) -> Result<Option<(Leaf, New)>, Error> {
         let Some(mut resolved) = node.resolve(Schema::GoYaml3)? else { return Ok(None) };
+        let raw = &self.source[node.span.clone()];
+        let at = At { path, comments: &self.comments, raw };
         if let Resolved::Str(text) = &mut resolved
             && node.scalar().is_some_and(|scalar| scalar.cut_off)
-            && self.visitor.keeps_cut_off(path)
+            && self.visitor.keeps_cut_off(at)
         {
             *text = text.strip_suffix('\n').unwrap_or(text);
         }
@@ -192,7 +248,8 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
         if leaf.bytes.expose().is_empty() {
             return Ok(None);
         }
-        self.visitor.value(path, leaf).map_err(placed)
+        let new = self.visitor.value(at, &leaf).map_err(placed)?;
+        Ok(new.map(|new| (leaf, new)))
     }
 
     fn mapping(
@@ -204,25 +261,36 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
     ) -> Result<(), Error> {
         let inner = place.inside(node, mapping.flow);
         let at_root = path == &Path::default() && self.open.is_empty();
-        let mut seen = HashSet::new();
-        for entry in &mapping.entries {
-            match entry {
-                Entry::Comment(comment) => self.comment(comment, path),
-                Entry::Pair(pair) => {
-                    let key = key(&pair.key)?;
-                    if !seen.insert(key) {
-                        let (line, column) = (pair.key.line, pair.key.column);
-                        let problem = Problem::DuplicateKey(key.to_owned());
-                        return Err(::yaml::Error { line, column, problem }.into());
-                    }
-                    if at_root && key == metadata::KEY {
-                        continue;
-                    }
-                    let step = Step::Key(key.to_owned());
-                    path.within(step, |path| self.node(&pair.value, path, &inner))?;
+        let mut seen = HashSet::with_capacity(mapping.entries.len());
+        self.comments.enter();
+        let mut entries = mapping.entries.iter().peekable();
+        while let Some(entry) = entries.next() {
+            let pair = match entry {
+                Entry::Comment(comment) => {
+                    self.comment(comment, path)?;
+                    continue;
                 }
+                Entry::Pair(pair) => pair,
+            };
+            let key = key(&pair.key)?;
+            if !seen.insert(key) {
+                let (line, column) = (pair.key.line, pair.key.column);
+                let problem = Problem::DuplicateKey(key.to_owned());
+                return Err(::yaml::Error { line, column, problem }.into());
             }
+            if at_root && key == metadata::KEY {
+                continue;
+            }
+            // To sops, a comment on the line of a value stands before it.
+            while let Some(Entry::Comment(comment)) = entries.next_if(|entry| {
+                matches!(entry, Entry::Comment(comment) if comment.trailing && is_leaf(&pair.value))
+            }) {
+                self.comment(comment, path)?;
+            }
+            path.within(Step::Key(key.to_owned()), |path| self.node(&pair.value, path, &inner))?;
+            self.comments.value_ended();
         }
+        self.comments.leave();
         Ok(())
     }
 
@@ -236,20 +304,34 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
         let inner = place.inside(node, list.flow);
         let mut index = 0;
         let (mut comments, mut values) = (0, 0);
-        for item in &list.items {
-            match item {
-                Item::Comment(comment) => self.comment(comment, path),
-                Item::Node(item) => {
-                    let before = self.edits.len();
-                    let step = Step::Index(index);
-                    path.within(step, |path| self.node(item, path, &inner))?;
-                    index += 1;
-                    let became_comment = item.scalar().is_some()
-                        && self.edits[before..].iter().any(|edit| edit.text.starts_with('#'));
-                    if became_comment { comments += 1 } else { values += 1 }
+        self.comments.enter();
+        let mut items = list.items.iter().peekable();
+        while let Some(item) = items.next() {
+            let item = match item {
+                Item::Comment(comment) => {
+                    self.comment(comment, path)?;
+                    continue;
                 }
+                Item::Node(item) => item,
+            };
+            while let Some(Item::Comment(comment)) = items.next_if(
+                |next| matches!(next, Item::Comment(comment) if comment.trailing && is_leaf(item)),
+            ) {
+                self.comment(comment, path)?;
+            }
+            let before = self.edits.len();
+            path.within(Step::Index(index), |path| self.node(item, path, &inner))?;
+            index += 1;
+            let became_comment = item.scalar().is_some()
+                && self.edits[before..].iter().any(|edit| edit.text.starts_with('#'));
+            if became_comment {
+                comments += 1;
+            } else {
+                values += 1;
+                self.comments.value_ended();
             }
         }
+        self.comments.leave();
         if comments > 0
             && values == 0
             && let Some(last) = self.edits.last_mut()
@@ -259,19 +341,29 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
         Ok(())
     }
 
-    fn comment(&mut self, comment: &Comment<'_>, path: &Path) {
+    fn comment(&mut self, comment: &Comment<'_>, path: &Path) -> Result<(), Error> {
         if comment.text.is_empty() {
-            return;
+            return Ok(());
         }
-        let mut paths = vec![self.owners.get(&comment.span.start).unwrap_or(path).clone()];
+        let owner = self.owners.get(&comment.span.start).unwrap_or(path).clone();
+        let mut others = Vec::new();
         for further in path.ancestors().chain(self.last.ancestors()) {
-            if !paths.contains(&further) {
-                paths.push(further);
+            if further != owner && !others.contains(&further) {
+                others.push(further);
             }
         }
-        if let Some(text) = self.visitor.comment(&paths, &comment.text) {
+        let at = At { path: &owner, comments: &self.comments, raw: &comment.text };
+        let new = self
+            .visitor
+            .comment(at, &others, &comment.text)
+            .map_err(|source| Error::Value { path: path.display(), line: comment.line, source })?;
+        self.comments.push(&comment.text);
+        if let Some(text) = new.as_ref().and_then(Leaf::as_str) {
+            // A comment has no second line.
+            let text = text.replace(['\n', '\r'], " ");
             self.edits.push(Edit { span: comment.span.start + 1..comment.span.end, text });
         }
+        Ok(())
     }
 
     /// What an alias stands for, written out in flow style, and whether that is necessary.
@@ -300,12 +392,16 @@ impl<'w, 's, V: Visitor> Walk<'w, 's, V> {
         match &node.value {
             Value::Alias(_) => return self.alias(node, path),
             Value::Scalar(_) => {
-                let new = self.visit(node, path)?;
+                let new = self.visit(node, path)?.map(|(_, new)| new);
                 let changed = new.is_some();
-                let text = match new {
-                    Some(new) => write::flow(&new),
+                let text = match &new {
+                    Some(new) => write::flow(new),
                     None => write::unchanged(node)?,
                 };
+                let sealed = new.as_ref().and_then(New::sealed);
+                if let (Some(sealed), None) = (sealed, &self.first_sealed) {
+                    self.first_sealed = Some((sealed.to_owned(), path.depth()));
+                }
                 return Ok((text, changed));
             }
             Value::Mapping(mapping) => {
@@ -343,4 +439,22 @@ fn key<'n>(node: &'n Node<'_>) -> Result<&'n str, Error> {
         Some(Resolved::Str(text)) => Ok(text),
         _ => Err(Error::Key { line: node.line, key: text.to_owned() }),
     }
+}
+
+/// Whether comments on its line belong to the entry, and not inside.
+fn is_leaf(node: &Node<'_>) -> bool {
+    matches!(node.value, Value::Scalar(_) | Value::Alias(_))
+}
+
+/// The bytes of a node with its tag and anchor, and the anchor as it is to be written.
+fn properties(source: &str, node: &Node<'_>) -> (Range<usize>, String) {
+    let tag = node.tag.as_ref().map_or(node.span.start, |tag| tag.span.start);
+    let anchor = node.anchor.as_ref().map_or(node.span.start, |anchor| anchor.span.start);
+    let text = node.anchor.as_ref().map(|anchor| format!("{} ", &source[anchor.span.clone()]));
+    (tag.min(anchor).min(node.span.start)..node.span.end, text.unwrap_or_default())
+}
+
+/// Tells whether bytes are still the same.
+fn check(text: &str) -> String {
+    BASE64_STANDARD.encode(&Sha256::digest(text.as_bytes())[..9])
 }

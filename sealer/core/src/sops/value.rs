@@ -57,6 +57,12 @@ pub enum Error {
     /// The text is not of the form `ENC[…]`.
     #[error("the value is not of the form `ENC[cipher,data:…,iv:…,tag:…,type:…]`")]
     Form,
+    /// A value that should be encrypted is a number or the like.
+    #[error("Expected encrypted value as string, but got {0}")]
+    NotText(&'static str),
+    /// The text of an encrypted comment matches a rule that leaves values in clear text.
+    #[error("`unencrypted_comment_regex` matches an encrypted comment; make it more specific")]
+    Comment,
     /// Another cipher than the file's.
     #[error("the value is under cipher `{found}`, but the file's is `{expected}`")]
     Cipher {
@@ -101,6 +107,21 @@ impl Leaf {
     /// A text.
     pub fn text(text: &str) -> Self {
         Self { kind: Kind::Str, bytes: Plaintext::new(text.as_bytes().to_vec()) }
+    }
+
+    /// A boolean.
+    pub(super) fn boolean(value: bool) -> Self {
+        let text = if value { "True" } else { "False" };
+        Self { kind: Kind::Bool, ..Self::text(text) }
+    }
+
+    /// A number of JSON: whole where 64 bits hold it.
+    pub(super) fn json_number(text: &str) -> Result<Self, Error> {
+        if let Ok(int) = text.parse::<i64>() {
+            return Ok(Self { kind: Kind::Int, bytes: int.to_string().into() });
+        }
+        let float = parse_float(text).filter(|float| float.is_finite()).ok_or(Error::TooLarge)?;
+        Ok(Self { kind: Kind::Float, bytes: number::canonical(float).into() })
     }
 
     /// What follows the `#` of a comment.
@@ -151,10 +172,23 @@ impl Leaf {
         format(engine.cipher(), &sealed, self.kind)
     }
 
+    /// The same for a value that is not needed any more, however large it is.
+    pub(super) fn encrypt_owned(
+        self,
+        engine: &Engine,
+        path: &Path,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> String {
+        let aad = aad(engine.cipher(), path, self.kind);
+        let mut bytes = self.bytes.into_inner();
+        let sealed = engine.seal_owned(&aad, std::mem::take(&mut *bytes), rng);
+        format(engine.cipher(), &sealed, self.kind)
+    }
+
     /// Opens an `ENC[…]` at `path`.
     pub(super) fn decrypt(text: &str, engine: &Engine, path: &Path) -> Result<Self, Error> {
         let (sealed, kind) = parse(text, engine.cipher())?;
-        let bytes = engine.open(&aad(engine.cipher(), path, kind), &sealed)?;
+        let bytes = engine.open_owned(&aad(engine.cipher(), path, kind), sealed)?;
         let leaf = Self { kind, bytes };
         leaf.check()?;
         Ok(leaf)
@@ -163,8 +197,8 @@ impl Leaf {
     fn check(&self) -> Result<(), Error> {
         let text = self.as_str();
         let sound = match self.kind {
-            Kind::Bytes => true,
-            Kind::Str | Kind::Comment => text.is_some(),
+            Kind::Bytes | Kind::Str => true,
+            Kind::Comment => text.is_some(),
             Kind::Int => text.is_some_and(|text| text.parse::<i64>().is_ok()),
             Kind::Float => text.and_then(parse_float).is_some(),
             Kind::Bool => text.and_then(parse_bool).is_some(),
@@ -176,6 +210,26 @@ impl Leaf {
     /// A boolean's value, in any spelling that Go's `ParseBool` takes.
     pub(super) fn as_bool(&self) -> Option<bool> {
         self.as_str().and_then(parse_bool)
+    }
+
+    /// The value as Go prints it where a format has texts only.
+    pub(super) fn go_text(&self) -> String {
+        let text = self.as_str().unwrap_or_default();
+        match self.kind {
+            Kind::Bool => self.as_bool().unwrap_or_default().to_string(),
+            Kind::Float => number::go_text(text),
+            Kind::Time => time::whole_seconds(text),
+            _ => String::from_utf8_lossy(self.bytes.expose()).into_owned(),
+        }
+    }
+
+    /// What versions of sops see that read this number as a float, if they see another one.
+    pub(super) fn as_float(&self) -> Option<String> {
+        if self.kind != Kind::Int {
+            return None;
+        }
+        let text = self.as_str()?;
+        Some(number::canonical(parse_float(text)?)).filter(|float| float != text)
     }
 
     /// The bytes that the MAC covers.
@@ -199,13 +253,19 @@ pub fn is_encrypted(text: &str) -> bool {
         .is_some_and(|(cipher, rest)| Cipher::named(cipher).is_some() && rest.starts_with("data:"))
 }
 
+/// The base64 of the tag of an `ENC[…]`.
+pub(super) fn tag_of(text: &str) -> Option<&str> {
+    let (rest, _) = text.rsplit_once(",type:")?;
+    Some(rest.rsplit_once(",tag:")?.1)
+}
+
 /// The cipher of an `ENC[…]`, if it is one.
 pub(super) fn cipher_of(text: &str) -> Option<Cipher> {
     Cipher::named(text.strip_prefix("ENC[")?.split_once(',')?.0)
 }
 
 /// What a value is bound to. The native cipher binds the type too, which sops leaves open.
-fn aad(cipher: Cipher, path: &Path, kind: Kind) -> Vec<u8> {
+pub(super) fn aad(cipher: Cipher, path: &Path, kind: Kind) -> Vec<u8> {
     match cipher {
         Cipher::Aes256Gcm => path.sops_aad(),
         Cipher::ChaCha20Poly1305 => {
@@ -219,15 +279,17 @@ fn aad(cipher: Cipher, path: &Path, kind: Kind) -> Vec<u8> {
 
 /// The `ENC[…]` form of a ciphertext.
 pub(super) fn format(cipher: Cipher, sealed: &Sealed, kind: Kind) -> String {
-    let base64 = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
-    format!(
-        "ENC[{},data:{},iv:{},tag:{},type:{}]",
-        cipher.name(),
-        base64(&sealed.data),
-        base64(&sealed.iv),
-        base64(&sealed.tag),
-        kind.name()
-    )
+    let mut text = String::with_capacity(sealed.data.len().div_ceil(3) * 4 + 192);
+    text.push_str("ENC[");
+    text.push_str(cipher.name());
+    for (name, bytes) in [(",data:", &sealed.data), (",iv:", &sealed.iv), (",tag:", &sealed.tag)] {
+        text.push_str(name);
+        BASE64_STANDARD.encode_string(bytes, &mut text);
+    }
+    text.push_str(",type:");
+    text.push_str(kind.name());
+    text.push(']');
+    text
 }
 
 /// Splits an `ENC[…]`; what follows the last bracket is ignored, as sops does.

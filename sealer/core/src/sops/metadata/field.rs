@@ -109,18 +109,20 @@ impl Field {
             match field {
                 Self::Map(inner) if !inner.is_empty() => {
                     lines.push(format!("{margin}{key}:"));
-                    lines.extend(field.yaml_lines(indent + 4));
+                    lines.extend(field.yaml_lines(deeper(indent)));
                 }
                 Self::List(items) if !items.is_empty() => {
                     lines.push(format!("{margin}{key}:"));
                     for item in items {
-                        lines.extend(item_lines(item, indent + 4));
+                        lines.extend(item_lines(item, deeper(indent)));
                     }
                 }
                 Self::Text(text) if text.trim_end().contains('\n') => {
                     let header = if text.ends_with('\n') { "|" } else { "|-" };
                     lines.push(format!("{margin}{key}: {header}"));
-                    lines.extend(text.lines().map(|line| format!("{margin}    {line}")));
+                    lines.extend(
+                        text.lines().map(|line| format!("{}{line}", " ".repeat(deeper(indent)))),
+                    );
                 }
                 leaf => lines.push(format!("{margin}{key}: {}", leaf.yaml_scalar())),
             }
@@ -138,6 +140,11 @@ impl Field {
             Self::Map(_) => "{}".to_owned(),
         }
     }
+}
+
+/// The next level of indentation, as Go's `yaml.v3` counts.
+pub(in crate::sops) fn deeper(indent: usize) -> usize {
+    (indent / 4 + 1) * 4
 }
 
 /// The lines of an item: its first field stands beside the dash.

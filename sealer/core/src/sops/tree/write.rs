@@ -1,7 +1,5 @@
 //! How a new value is written where an old one stood.
 
-use std::ops::Range;
-
 use ::yaml::{
     Node, Schema,
     edit::{self, Edit},
@@ -10,27 +8,34 @@ use ::yaml::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::{Error, New};
-use crate::sops::value::{self, Kind, Leaf};
+use super::Error;
+use crate::sops::{
+    format::newline,
+    metadata::deeper,
+    value::{self, Kind, Leaf},
+    visit::{New, Spelling},
+};
 
 /// What surrounds a value, as far as its spelling depends on it.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     /// Inside `{…}` or `[…]`.
     flow: bool,
+    /// How far the entries of the collection are indented.
+    column: usize,
     /// How far the lines of a block scalar are indented.
     indent: usize,
 }
 
 impl Place {
     pub(super) fn root() -> Self {
-        Self { flow: false, indent: 0 }
+        Self { flow: false, column: 0, indent: 0 }
     }
 
     /// The place of the values of the collection `node`.
     pub(super) fn inside(self, node: &Node<'_>, flow: bool) -> Self {
-        // Two more than the collection would do; four is what sops writes.
-        Self { flow: self.flow || flow, indent: node.column - 1 + 4 }
+        // Two more than the collection would do; the next multiple of four is what sops writes.
+        Self { flow: self.flow || flow, column: node.column - 1, indent: deeper(node.column - 1) }
     }
 
     /// The edit after which `new` stands for the scalar `node`.
@@ -41,7 +46,8 @@ impl Place {
         let span = node.span.clone();
         let style = node.scalar().map_or(Style::Plain, |scalar| scalar.style);
         let text = match new {
-            New::Sealed(text) => match style {
+            New::Kept(text) if !self.flow || text.starts_with(['"', '\'']) => text.clone(),
+            New::Sealed(text) | New::Kept(text) => match style {
                 Style::Double => format!("\"{text}\""),
                 Style::Single if self.flow => format!("\"{text}\""),
                 Style::Single => format!("'{text}'"),
@@ -50,22 +56,38 @@ impl Place {
                 _ if self.flow => format!("'{text}'"),
                 _ => text.clone(),
             },
-            New::Clear(leaf) => match (style, leaf.as_str().filter(|_| leaf.kind == Kind::Str)) {
-                (Style::Double, Some(text)) => edit::double_quoted(text),
-                (Style::Single, Some(text)) if !self.flow && text.chars().all(is_ordinary) => {
-                    format!("'{}'", text.replace('\'', "''"))
-                }
-                _ if self.flow => clear(leaf),
-                _ => self.block(source, &span, leaf).unwrap_or_else(|| clear(leaf)),
-            },
+            New::Spelled(_, Spelling { text, .. }) => text.clone(),
+            New::Clear(leaf) => self.clear(source, span.end, style, leaf),
         };
         Edit { span, text }
     }
 
+    /// What would stand for `leaf` after its ciphertext, put in by `sealed`, was decrypted.
+    pub(super) fn restored(self, source: &str, sealed: &Edit, leaf: &Leaf) -> String {
+        let style = match sealed.text.as_bytes().first() {
+            Some(b'"') => Style::Double,
+            Some(b'\'') => Style::Single,
+            _ => Style::Plain,
+        };
+        self.clear(source, sealed.span.end, style, leaf)
+    }
+
+    /// A value in clear text, for a ciphertext in this style that ends at `end`.
+    fn clear(self, source: &str, end: usize, style: Style, leaf: &Leaf) -> String {
+        match (style, leaf.as_str().filter(|_| leaf.kind == Kind::Str)) {
+            (Style::Double, Some(text)) => edit::double_quoted(text),
+            (Style::Single, Some(text)) if !self.flow && text.chars().all(is_ordinary) => {
+                format!("'{}'", text.replace('\'', "''"))
+            }
+            _ if self.flow => clear(leaf),
+            _ => self.block(source, end, leaf).unwrap_or_else(|| clear(leaf)),
+        }
+    }
+
     /// A text of several lines as a literal block, where one can hold it and can stand.
-    fn block(self, source: &str, span: &Range<usize>, leaf: &Leaf) -> Option<String> {
+    fn block(self, source: &str, end: usize, leaf: &Leaf) -> Option<String> {
         let text = leaf.as_str().filter(|_| leaf.kind == Kind::Str)?;
-        let after = source[span.end..].split(['\n', '\r']).next().unwrap_or_default();
+        let after = source[end..].split(['\n', '\r']).next().unwrap_or_default();
         let body = text.strip_suffix('\n').unwrap_or(text);
         let fits = text.contains('\n')
             && !body.is_empty()
@@ -99,7 +121,7 @@ impl Place {
     pub(super) fn comment_line(self, source: &str, node: &Node<'_>, leaf: &Leaf) -> Edit {
         let start = dash(source, node).unwrap_or(node.span.start);
         let text = leaf.as_str().unwrap_or_default();
-        let indent = " ".repeat(self.indent.saturating_sub(4));
+        let indent = " ".repeat(self.column);
         let separator = format!("{}{indent}#", newline(source));
         let lines: Vec<&str> = text.split('\n').collect();
         Edit { span: start..node.span.end, text: format!("#{}", lines.join(&separator)) }
@@ -107,7 +129,7 @@ impl Place {
 
     /// A list of which only comments remain is still a list.
     pub(super) fn close_empty_list(self, source: &str, text: &mut String) {
-        let indent = " ".repeat(self.indent.saturating_sub(4));
+        let indent = " ".repeat(self.column);
         text.push_str(newline(source));
         text.push_str(&indent);
         text.push_str("[]");
@@ -118,7 +140,9 @@ impl Place {
 pub(super) fn flow(new: &New) -> String {
     match new {
         New::Sealed(text) => format!("'{text}'"),
-        New::Clear(leaf) => clear(leaf),
+        New::Kept(text) if text.starts_with(['"', '\'']) => text.clone(),
+        New::Kept(text) => format!("'{text}'"),
+        New::Clear(leaf) | New::Spelled(leaf, _) => clear(leaf),
     }
 }
 
@@ -142,17 +166,22 @@ fn clear(leaf: &Leaf) -> String {
         (Kind::Float, Some(text)) => value::float_text(text).unwrap_or_default(),
         // Go does not take a question mark in `{…}` without quotes.
         (_, Some(text)) if edit::is_plain(text) && !text.contains('?') => text.to_owned(),
+        (_, Some(text)) if is_single(text) => format!("'{}'", text.replace('\'', "''")),
         (_, Some(text)) => edit::double_quoted(text),
         (_, None) => format!("!!binary {}", BASE64_STANDARD.encode(leaf.bytes.expose())),
     }
 }
 
-/// The line break of a file: its first one.
-pub(in crate::sops) fn newline(source: &str) -> &'static str {
-    match source.find('\n') {
-        Some(at) if source[..at].ends_with('\r') => "\r\n",
-        _ => "\n",
-    }
+/// Whether `yaml.v3` takes single quotes: the text is one that only its characters keep from
+/// being plain, not one that would be read as something else.
+fn is_single(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(is_ordinary)
+        && !text.contains(['\n', '\t'])
+        && text.trim() == text
+        && matches!(::yaml::resolve::plain(text, Schema::Kubernetes), Resolved::Str(_))
+        && matches!(::yaml::resolve::plain(text, Schema::GoYaml3), Resolved::Str(_))
+        && !edit::is_plain(&format!("x{text}x"))
 }
 
 /// Where the `-` of an item stands.

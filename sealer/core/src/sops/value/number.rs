@@ -16,3 +16,11 @@ pub(in crate::sops) fn float_text(canonical: &str) -> Option<String> {
         digits => digits.to_owned(),
     })
 }
+
+/// What stands where there are texts only: a float is never mistaken for a whole number.
+pub(super) fn go_text(canonical: &str) -> String {
+    let Some(value) = parse_float(canonical) else { return canonical.to_owned() };
+    let text = format_float(value, 'g', None).replace('e', "E");
+    let whole = value.is_finite() && !text.contains(['.', 'E']);
+    if whole { text + ".0" } else { text }
+}

@@ -34,3 +34,10 @@ pub(super) fn canonical(text: &str) -> Option<String> {
 pub(super) fn is_rfc3339(text: &str) -> bool {
     text.parse::<jiff::Timestamp>().is_ok()
 }
+
+/// The time without the fraction of its second.
+pub(super) fn whole_seconds(text: &str) -> String {
+    let Some((before, after)) = text.split_once('.') else { return text.to_owned() };
+    let zone = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{zone}")
+}

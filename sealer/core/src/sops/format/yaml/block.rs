@@ -9,97 +9,130 @@ use ::yaml::{
 };
 
 use crate::sops::{
+    format::{before_break, is_cut_off, newline},
+    layout::Joint,
     metadata::{self, Metadata},
-    tree::newline,
 };
 
-/// The edit that adds the block at the end of a document.
-pub(super) fn insertion(
-    source: &str,
-    document: &Document<'_>,
-    next: Option<&Document<'_>>,
-    metadata: &Metadata,
-) -> Edit {
+/// Where the block of a document will stand.
+pub(super) struct Place {
+    at: usize,
+    /// In one line, as the rest of the document is; whether something precedes it there.
+    flow: Option<bool>,
+    indent: String,
+    pub(super) joint: Joint,
+}
+
+/// The places for the blocks of all documents.
+pub(super) fn places(source: &str, documents: &[Document<'_>]) -> Vec<Place> {
+    let place = |(index, document)| place(source, document, documents.get(index + 1));
+    documents.iter().enumerate().map(place).collect()
+}
+
+fn place(source: &str, document: &Document<'_>, next: Option<&Document<'_>>) -> Place {
     let root = &document.root;
     if let Some(mapping) = root.mapping().filter(|mapping| mapping.flow) {
-        return flow_insertion(source, root, mapping, metadata);
+        return flow_place(source, root, mapping);
     }
     let limit = next.map_or(source.len(), |next| next.span.start);
     let comments = document.comments.last().map_or(0, |comment| comment.span.end);
     let end = last_byte(root).max(document.span.end).max(comments);
     let at = after_blank_lines(source, end, limit);
-    let newline = newline(source);
-    let indent = if document.is_empty() { "" } else { indent(source, root.span.start) };
-    let mut text = metadata.block(indent, newline);
-    if !source[..at].is_empty() && !source[..at].ends_with(['\n', '\r']) {
-        text.insert_str(0, newline);
-    }
-    Edit { span: at..at, text }
+    let empty = document.is_empty();
+    let indent = if empty { "" } else { indent(source, root.span.start) };
+    let joint = Joint { cut_off: is_cut_off(&source[..at]), empty, comma: false };
+    Place { at, flow: None, indent: indent.to_owned(), joint }
 }
 
-fn flow_insertion(
-    source: &str,
-    root: &Node<'_>,
-    mapping: &Mapping<'_>,
-    metadata: &Metadata,
-) -> Edit {
+fn flow_place(source: &str, root: &Node<'_>, mapping: &Mapping<'_>) -> Place {
     let close = root.span.end - 1;
-    let last = mapping.pairs().last().map(|pair| pair.value.span.end.max(pair.key.span.end));
-    let Some(last) = last else {
-        return Edit { span: close..close, text: metadata.flow() };
+    let place = |at, preceded, comma| Place {
+        at,
+        flow: Some(preceded),
+        indent: String::new(),
+        joint: Joint { comma, ..Joint::default() },
     };
+    let last = mapping.pairs().last().map(|pair| pair.value.span.end.max(pair.key.span.end));
+    let Some(last) = last else { return place(close, false, false) };
     // A comma may stand after the last pair, which JSON forbids and YAML allows.
-    let between = &source[last..close];
-    let comma = if between.trim_start().starts_with(',') { "" } else { "," };
-    Edit { span: last..last, text: format!("{comma} {}", metadata.flow()) }
-        .after_comma(source, comma.is_empty())
-}
-
-trait AfterComma {
-    fn after_comma(self, source: &str, comma: bool) -> Self;
-}
-
-impl AfterComma for Edit {
-    /// Moves the edit behind a comma that is there already.
-    fn after_comma(mut self, source: &str, comma: bool) -> Self {
-        if comma && let Some(offset) = source[self.span.start..].find(',') {
-            let at = self.span.start + offset + 1;
-            self.span = at..at;
-        }
-        self
+    match source[last..close].split('#').next().and_then(|between| between.find(',')) {
+        Some(offset) => place(last + offset + 1, true, true),
+        None => place(last, true, false),
     }
+}
+
+impl Place {
+    /// The edit that adds the block.
+    pub(super) fn insertion(self, source: &str, metadata: &Metadata) -> Edit {
+        let newline = newline(source);
+        let text = match self.flow {
+            Some(false) => metadata.flow(),
+            Some(true) => {
+                let comma = if self.joint.comma { "" } else { "," };
+                format!("{comma} {}", metadata.flow())
+            }
+            None => {
+                let before = if self.joint.cut_off { newline } else { "" };
+                format!("{before}{}", metadata.block(&self.indent, newline))
+            }
+        };
+        Edit { span: self.at..self.at, text }
+    }
+}
+
+/// The edit that puts another block where the document has one.
+pub(super) fn replacement(
+    source: &str,
+    document: &Document<'_>,
+    metadata: &Metadata,
+) -> Option<Edit> {
+    let mapping = document.root.mapping()?;
+    let span = span_of(mapping.entries.iter().find(|entry| is_block(entry))?);
+    let text = if mapping.flow {
+        metadata.flow()
+    } else {
+        let newline = newline(source);
+        let text = metadata.block(indent(source, span.start), newline);
+        text.trim_start_matches(' ').trim_end_matches(newline).to_owned()
+    };
+    Some(Edit { span, text })
 }
 
 /// The edit that takes the block out of a document.
-pub(super) fn removal(source: &str, document: &Document<'_>) -> Option<Edit> {
+pub(super) fn removal(source: &str, document: &Document<'_>, joint: Joint) -> Option<Edit> {
     let mapping = document.root.mapping()?;
     let at = mapping.entries.iter().position(|entry| is_block(entry))?;
     let (before, after) = (&mapping.entries[..at], &mapping.entries[at + 1..]);
     let span = span_of(&mapping.entries[at]);
     let alone = mapping.pairs().count() == 1;
     if mapping.flow {
-        return Some(flow_removal(source, span, before, after));
+        return Some(flow_removal(source, span, (before, after), joint));
     }
-    let start = line_start(source, span.start);
+    let mut start = line_start(source, span.start);
     let end = line_end(source, span.end);
     // The block may share its line with `---` or stand alone in its document.
-    let text = if alone {
+    let text = if alone && !joint.empty {
         format!("{}{{}}{}", &source[start..span.start], line_break(source, end))
     } else {
         String::new()
     };
+    if joint.cut_off && end == source.len() {
+        start = before_break(source, start);
+    }
     Some(Edit { span: start..end, text })
 }
 
 fn flow_removal(
     source: &str,
     span: Range<usize>,
-    before: &[Entry<'_>],
-    after: &[Entry<'_>],
+    (before, after): (&[Entry<'_>], &[Entry<'_>]),
+    joint: Joint,
 ) -> Edit {
     let pair = |entry: &&Entry<'_>| matches!(entry, Entry::Pair(_));
     let span = if let Some(previous) = before.iter().rfind(pair) {
-        span_of(previous).end..span.end
+        let end = span_of(previous).end;
+        let comma = source[end..].find(',').filter(|_| joint.comma).map_or(0, |offset| offset + 1);
+        end + comma..span.end
     } else if let Some(next) = after.iter().find(pair) {
         span.start..span_of(next).start
     } else {
