@@ -1,27 +1,57 @@
-//! `.sops.yaml`: for whom a new file is encrypted, and which of its values.
+//! `.sops.yaml`: for whom a new file is encrypted, which of its values, and where it is published.
 
-use yaml::{Document, Node};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use yaml::Schema;
 
 use super::{
     age::{self, Recipient},
+    key::{Malformed, MasterKey},
     pattern::{self, Pattern},
-    selector::{self, Selector},
+    selector::{self, Fields, Selector},
 };
 
-/// The creation rules of one `.sops.yaml`.
+mod destination;
+mod keys;
+mod read;
+
+pub use destination::{Destination, Target};
+use read::Reader;
+
+/// A `.sops.yaml`.
 #[derive(Debug)]
 pub struct Config {
-    rules: Vec<Rule>,
+    rules: Vec<Entry>,
+    destinations: Vec<destination::Entry>,
+    stores: Stores,
 }
 
-/// How files are encrypted that match.
+/// A rule with the path that it is for.
 #[derive(Debug)]
-struct Rule {
+struct Entry {
     path: Option<Pattern>,
-    creation: Result<Creation, Error>,
+    rule: Result<Rule, Error>,
 }
 
 /// How one file is encrypted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its position in `creation_rules`.
+    pub index: usize,
+    /// For whom. One group if the rule has lists of keys only; it may be empty.
+    pub groups: Vec<Vec<MasterKey>>,
+    /// How many groups it takes.
+    pub threshold: Option<usize>,
+    /// Which values.
+    pub selector: Selector,
+    /// Whether values in clear text may change without breaking the MAC.
+    pub mac_only_encrypted: bool,
+    /// Whether the rule says so in `key_groups`, where keys have contexts of their own.
+    grouped: bool,
+}
+
+/// How one file is encrypted for age recipients alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Creation {
     /// For whom.
@@ -30,6 +60,17 @@ pub struct Creation {
     pub selector: Selector,
     /// Whether values in clear text may change without breaking the MAC.
     pub mac_only_encrypted: bool,
+}
+
+/// How files are laid out that are written anew. Nothing where the format's own default holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stores {
+    /// `stores.yaml.indent`
+    pub yaml_indent: Option<i64>,
+    /// `stores.json.indent`; -1 is a tab.
+    pub json_indent: Option<i64>,
+    /// `stores.json_binary.indent`
+    pub json_binary_indent: Option<i64>,
 }
 
 /// Why a `.sops.yaml` cannot be used.
@@ -47,30 +88,43 @@ pub enum Error {
         expected: &'static str,
     },
     /// A path expression does not compile.
-    #[error("`creation_rules[{rule}].path_regex` cannot be used")]
+    #[error("`{field}` cannot be used")]
     PathRegex {
-        /// The rule's position.
-        rule: usize,
+        /// The field's path.
+        field: String,
         /// What is wrong with it.
         source: pattern::Error,
     },
+    /// Two selectors at once.
+    #[error(
+        "error loading config: cannot use more than one of encrypted_suffix, unencrypted_suffix, encrypted_regex, unencrypted_regex, encrypted_comment_regex, or unencrypted_comment_regex for the same rule"
+    )]
+    TwoSelectors,
     /// A selector cannot be used.
-    #[error("`creation_rules[{rule}]` cannot be used")]
+    #[error("`{field}` cannot be used")]
     Selector {
-        /// The rule's position.
-        rule: usize,
+        /// The rule.
+        field: String,
         /// What is wrong with it.
         source: selector::Error,
     },
     /// A recipient cannot be used.
-    #[error("`creation_rules[{rule}].age` cannot be used")]
+    #[error("`{field}` cannot be used")]
     Age {
-        /// The rule's position.
-        rule: usize,
+        /// The field's path.
+        field: String,
         /// What is wrong with it.
         source: age::Error,
     },
-    /// A kind of key that we do not have.
+    /// A key of another kind cannot be used.
+    #[error("`{field}` cannot be used")]
+    Key {
+        /// The field's path.
+        field: String,
+        /// What is wrong with it.
+        source: Malformed,
+    },
+    /// A kind of key where only age recipients can be.
     #[error("`creation_rules[{rule}].{field}` is not supported; encrypt for `age` recipients")]
     Unsupported {
         /// The rule's position.
@@ -81,150 +135,147 @@ pub enum Error {
     /// No rule is for this file.
     #[error("error loading config: no matching creation rules found")]
     NoMatch,
+    /// No destination is for this file.
+    #[error("error loading config: no matching destination found in config")]
+    NoDestination,
+    /// A destination rule says where in no way.
+    #[error("`destination_rules[{rule}]` has no `s3_bucket`, `gcs_bucket` or `vault_path`")]
+    NoTarget {
+        /// The rule's position.
+        rule: usize,
+    },
+    /// A destination rule says where in two ways.
+    #[error(
+        "error loading config: more than one destinations were found in a single destination rule, you can only use one per rule"
+    )]
+    TwoTargets,
 }
-
-const UNSUPPORTED: [&str; 9] = [
-    "kms",
-    "pgp",
-    "gcp_kms",
-    "hckms",
-    "azure_keyvault",
-    "hc_vault_transit_uri",
-    "hc_vault",
-    "key_groups",
-    "shamir_threshold",
-];
 
 impl Config {
-    /// Reads a `.sops.yaml`.
+    /// Reads a `.sops.yaml`; anchors and aliases are what YAML makes of them.
     ///
-    /// A rule that uses what we do not have is an error only for the files that it is for.
+    /// A rule that cannot be used is an error only for the files that it is for.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let documents = yaml::parse(text)?;
-        let list = documents.first().map(|Document { root, .. }| root);
-        let rules = match list.and_then(|root| root.get("creation_rules")) {
-            None => Vec::new(),
-            Some(list) => list
-                .sequence()
-                .ok_or_else(|| Error::Field {
-                    field: "creation_rules".to_owned(),
-                    expected: "a list",
-                })?
-                .nodes()
-                .enumerate()
-                .map(|(index, node)| rule(index, node))
-                .collect::<Result<_, _>>()?,
+        let documents = yaml::json::documents(text, Schema::GoYaml3)?;
+        let empty = Value::Object(serde_json::Map::new());
+        let root = Reader::new(documents.first().unwrap_or(&empty), String::new())?;
+        let rules = root.maps("creation_rules")?;
+        let destinations = root.maps("destination_rules")?;
+        let entry = |(index, reader): (usize, &Reader<'_>)| {
+            Ok(Entry { path: pattern(reader)?, rule: rule(index, reader) })
         };
-        Ok(Self { rules })
+        let destination = |(index, reader)| destination::entry(index, reader);
+        Ok(Self {
+            rules: rules.iter().enumerate().map(entry).collect::<Result<_, Error>>()?,
+            destinations: destinations
+                .iter()
+                .enumerate()
+                .map(destination)
+                .collect::<Result<_, Error>>()?,
+            stores: stores(&root)?,
+        })
     }
 
-    /// How the file at `path` is encrypted; `path` is relative to the directory of `.sops.yaml`.
+    /// Whether there is no creation rule at all; sops then acts as if there were no file.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// How files are laid out.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// How the file at `path` is encrypted: by the first rule that is for it.
+    ///
+    /// `path` is relative to the directory of `.sops.yaml`. `context` is the encryption context of
+    /// keys of AWS KMS that the rule lists outside of groups.
+    pub fn rule(&self, path: &str, context: &BTreeMap<String, String>) -> Result<Rule, Error> {
+        let matches = |pattern: &Option<Pattern>| {
+            pattern.as_ref().is_none_or(|pattern| pattern.matches(path))
+        };
+        let entry = self.rules.iter().find(|entry| matches(&entry.path)).ok_or(Error::NoMatch)?;
+        Ok(entry.rule.clone()?.in_context(context))
+    }
+
+    /// Where the file at `path` is published; `path` is as the command has it.
+    pub fn destination(&self, path: &str) -> Result<Destination, Error> {
+        let matches = |pattern: &Option<Pattern>| {
+            pattern.as_ref().is_none_or(|pattern| pattern.matches(path))
+        };
+        let entry = self.destinations.iter().find(|entry| matches(&entry.path));
+        entry.ok_or(Error::NoDestination)?.destination.clone()
+    }
+
+    /// How the file at `path` is encrypted, where only age recipients can be.
     pub fn creation(&self, path: &str) -> Result<Creation, Error> {
-        self.rules
-            .iter()
-            .find(|rule| rule.path.as_ref().is_none_or(|pattern| pattern.matches(path)))
-            .ok_or(Error::NoMatch)?
-            .creation
-            .clone()
+        let rule = self.rule(path, &BTreeMap::new())?;
+        let unsupported = |field| Error::Unsupported { rule: rule.index, field };
+        let [keys] = &rule.groups[..] else { return Err(unsupported("key_groups")) };
+        let recipient = |key: &MasterKey| match key {
+            MasterKey::Age { recipient } => {
+                let field = format!("creation_rules[{}].age", rule.index);
+                Recipient::parse(recipient)
+                    .map_err(|source| Error::Age { field, source: source.into() })
+            }
+            other => Err(unsupported(other.kind().name())),
+        };
+        let recipients = keys.iter().map(recipient).collect::<Result<_, _>>()?;
+        let Rule { selector, mac_only_encrypted, .. } = rule;
+        Ok(Creation { recipients, selector, mac_only_encrypted })
     }
 }
 
-fn rule(index: usize, node: &Node<'_>) -> Result<Rule, Error> {
-    if node.mapping().is_none() {
-        let field = format!("creation_rules[{index}]");
-        return Err(Error::Field { field, expected: "a map" });
-    }
-    let path = text(index, node, "path_regex")?
-        .map(|source| Pattern::new(&source))
-        .transpose()
-        .map_err(|source| Error::PathRegex { rule: index, source })?;
-    Ok(Rule { path, creation: creation(index, node) })
-}
-
-fn creation(rule: usize, node: &Node<'_>) -> Result<Creation, Error> {
-    if let Some(field) = UNSUPPORTED.into_iter().find(|field| node.get(field).is_some()) {
-        return Err(Error::Unsupported { rule, field });
-    }
-    let text = |field| text(rule, node, field);
-    let selector = Selector::new(selector::Fields::read(text)?)
-        .map_err(|source| Error::Selector { rule, source })?;
-    let recipients = Recipient::parse_list(&recipients(rule, node)?)
-        .map_err(|source| Error::Age { rule, source: source.into() })?;
-    let mac_only_encrypted = text("mac_only_encrypted")?.as_deref() == Some("true");
-    Ok(Creation { recipients, selector, mac_only_encrypted })
-}
-
-/// `age` is one text with commas, or a list of such texts.
-fn recipients(rule: usize, node: &Node<'_>) -> Result<String, Error> {
-    match node.get("age").map(|age| (age.sequence(), age)) {
-        None => Ok(String::new()),
-        Some((None, _)) => Ok(text(rule, node, "age")?.unwrap_or_default()),
-        Some((Some(list), _)) => {
-            let texts: Option<Vec<&str>> = list.nodes().map(Node::as_str).collect();
-            let field = || format!("creation_rules[{rule}].age");
-            let texts = texts.ok_or_else(|| Error::Field { field: field(), expected: "text" })?;
-            Ok(texts.join(","))
+impl Rule {
+    fn in_context(mut self, given: &BTreeMap<String, String>) -> Self {
+        if !self.grouped {
+            for key in self.groups.iter_mut().flatten() {
+                if let MasterKey::AwsKms { context, .. } = key {
+                    context.clone_from(given);
+                }
+            }
         }
+        self
     }
 }
 
-fn text(rule: usize, node: &Node<'_>, field: &str) -> Result<Option<String>, Error> {
-    match node.get(field) {
+fn rule(index: usize, reader: &Reader<'_>) -> Result<Rule, Error> {
+    let selector = match Selector::new(Fields::read(|name| reader.text(name))?) {
+        Ok(selector) => selector,
+        Err(selector::Error::Conflict(..)) => return Err(Error::TwoSelectors),
+        Err(source) => return Err(Error::Selector { field: reader.here(), source }),
+    };
+    Ok(Rule {
+        index,
+        groups: keys::groups(reader)?,
+        threshold: reader.number("shamir_threshold")?.filter(|threshold| *threshold > 0),
+        selector,
+        mac_only_encrypted: reader.boolean("mac_only_encrypted")?,
+        grouped: reader.has("key_groups"),
+    })
+}
+
+fn pattern(reader: &Reader<'_>) -> Result<Option<Pattern>, Error> {
+    let source = reader.text("path_regex")?;
+    let compile = |source: String| {
+        Pattern::new(&source)
+            .map_err(|source| Error::PathRegex { field: reader.at("path_regex"), source })
+    };
+    source.map(compile).transpose()
+}
+
+fn stores(root: &Reader<'_>) -> Result<Stores, Error> {
+    let Some(stores) = root.map("stores")? else { return Ok(Stores::default()) };
+    let indent = |name: &str| match stores.map(name)? {
+        Some(store) => store.integer("indent"),
         None => Ok(None),
-        Some(value) => value.as_str().map(|text| Some(text.to_owned())).ok_or_else(|| {
-            Error::Field { field: format!("creation_rules[{rule}].{field}"), expected: "text" }
-        }),
-    }
+    };
+    Ok(Stores {
+        yaml_indent: indent("yaml")?,
+        json_indent: indent("json")?,
+        json_binary_indent: indent("json_binary")?,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-    const B: &str = "age1tgyuvdlmpejqsdf847hevurz9szk7vf3j7ytfyqecgzvphvu2d8qrtaxl6";
-
-    fn creation(config: &str, path: &str) -> Result<Creation, Error> {
-        Config::parse(config)?.creation(path)
-    }
-
-    #[test]
-    fn the_first_rule_whose_path_matches_counts() {
-        let config = format!(
-            "creation_rules:\n- path_regex: .*/production/.*\\.yaml\n  encrypted_regex: ^(data|stringData)$\n  age: >-\n    {A},\n    {B},\n- path_regex: ^dev/\n  age:\n  - {A}\n  - {B}\n  mac_only_encrypted: true\n- age: {A}\n"
-        );
-        #[rustfmt::skip]
-        let cases = [
-            // path                     recipients  rule                  MAC over encrypted only
-            ("apps/production/a.yaml",  2,          "encrypted_regex",    false),
-            ("dev/a.yaml",              2,          "unencrypted_suffix", true),
-            ("other.yaml",              1,          "unencrypted_suffix", false),
-        ];
-        for (path, recipients, selector, mac_only_encrypted) in cases {
-            let creation = creation(&config, path).unwrap();
-            assert_eq!(creation.recipients.len(), recipients, "{path}");
-            assert_eq!(creation.selector.field().0, selector, "{path}");
-            assert_eq!(creation.mac_only_encrypted, mac_only_encrypted, "{path}");
-        }
-    }
-
-    #[test]
-    fn rules_that_cannot_be_used_say_which_and_why() {
-        #[rustfmt::skip]
-        let cases = [
-            ("creation_rules: []",                              "error loading config: no matching creation rules found"),
-            ("creation_rules:\n- path_regex: ^b",               "error loading config: no matching creation rules found"),
-            ("creation_rules: {}",                              "`creation_rules` is not a list"),
-            ("creation_rules: [x]",                             "`creation_rules[0]` is not a map"),
-            ("creation_rules:\n- path_regex: (",                "`creation_rules[0].path_regex` cannot be used"),
-            ("creation_rules:\n- pgp: AB",                      "`creation_rules[0].pgp` is not supported; encrypt for `age` recipients"),
-            ("creation_rules:\n- age: nobody",                  "`creation_rules[0].age` cannot be used"),
-            ("creation_rules:\n- age: {}",                      "`creation_rules[0].age` is not text"),
-            ("creation_rules:\n- encrypted_regex: (",           "`creation_rules[0]` cannot be used"),
-            ("creation_rules:\n- path_regex: ^b\n  pgp: AB\n- kms: x", "`creation_rules[1].kms` is not supported; encrypt for `age` recipients"),
-        ];
-        for (config, message) in cases {
-            assert_eq!(creation(config, "a.yaml").unwrap_err().to_string(), message, "{config}");
-        }
-    }
-}
+mod tests;
