@@ -77,6 +77,16 @@ pub struct Args {
           action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub receivers: bool,
 
+    /// The key exchanges that ssh servers are offered, the most wanted first [default: all that are
+    /// safe]
+    #[arg(long, env = "SIGNET_SSH_KEX_ALGOS", value_name = "NAMES", value_delimiter = ',')]
+    pub ssh_kex_algos: Vec<String>,
+
+    /// The types of host key that ssh servers may prove themselves with, the most wanted first
+    /// [default: all that are safe and in `known_hosts`]
+    #[arg(long, env = "SIGNET_SSH_HOSTKEY_ALGOS", value_name = "NAMES", value_delimiter = ',')]
+    pub ssh_hostkey_algos: Vec<String>,
+
     /// The identity that Azure gave to this process.
     #[command(flatten)]
     pub azure: source::azure::Environment,

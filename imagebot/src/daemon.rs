@@ -44,6 +44,8 @@ pub struct Settings {
     pub local: bool,
     /// The identity that Azure gave to this process.
     pub azure: source::azure::Environment,
+    /// What is offered to ssh servers.
+    pub ssh: repo::Algorithms,
     /// How fast a registry is asked where it does not say.
     pub pace: Pace,
     /// What the environment says about clouds.
@@ -56,6 +58,9 @@ pub enum Error {
     /// Nothing says where caches go.
     #[error("nothing says where to keep tags and Git objects; give `--cache-dir DIR`")]
     NoCache,
+    /// A name of an algorithm is none.
+    #[error("`--ssh-kex-algos` or `--ssh-hostkey-algos` cannot be used")]
+    Algorithms(#[source] repo::Unsupported),
     /// The tag database cannot be used.
     #[error("could not open the tag database")]
     Tags(#[source] tags::Error),
@@ -78,7 +83,7 @@ impl Error {
         // There is nowhere left to report a broken stderr.
         let _ = writeln!(stderr, "imagebot: error: {}", chain.join(": "));
         match self {
-            Self::NoCache => ExitCode::from(2),
+            Self::NoCache | Self::Algorithms(_) => ExitCode::from(2),
             Self::Process(error) => error.exit_code(),
             Self::Tags(_) | Self::Git(_) | Self::Registry(_) => ExitCode::FAILURE,
         }
@@ -95,6 +100,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
         annotate_sources: args.annotate_sources,
         local: args.common.local.is_some(),
         azure: args.azure.clone(),
+        ssh: repo::Algorithms::named(&args.ssh_kex_algos, &args.ssh_hostkey_algos)
+            .map_err(Error::Algorithms)?,
         pace: args.pace(),
         clouds: Args::clouds(),
     };

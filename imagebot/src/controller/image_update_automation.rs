@@ -123,7 +123,9 @@ impl ImageUpdateAutomations {
     ) -> Self {
         let telemetry = Telemetry::register(&core.metrics);
         let memos = Memos::new(core.clock.now());
-        let remotes = Sources::new(core.clone(), settings.local).with_azure(settings.azure.clone());
+        let remotes = Sources::new(core.clone(), settings.local)
+            .with_azure(settings.azure.clone())
+            .with_ssh(settings.ssh.clone());
         let lanes = Lanes::new(core.concurrency, &core.metrics);
         let (settings, forges, turns) = (settings.clone(), Forges::default(), <_>::default());
         Self {
@@ -233,7 +235,7 @@ impl Reconciler for ImageUpdateAutomations {
         };
         self.memos.looked(object, &source, begin);
         if !look.places[0].found {
-            let revision = target::revision(&target.wanted.checkout, look.on().id);
+            let revision = look.revision(look.on().id);
             return Err(Error::NoPath { path: valid.part.below.clone(), revision });
         }
         let request = valid.git.pull_request.as_ref();

@@ -99,7 +99,40 @@ pub struct RemoteRef {
     pub target: Option<String>,
 }
 
+/// A commit as Flux writes it, with the reference that led to it: `main@sha1:…`, `v1.2.3@sha1:…`, and
+/// `sha1:…` where none did.
+pub fn revision(name: Option<&str>, commit: ObjectId) -> String {
+    let name = name.unwrap_or_default();
+    let short = name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix(TAGS));
+    match short.unwrap_or(name) {
+        "" => format!("sha1:{commit}"),
+        name => format!("{name}@sha1:{commit}"),
+    }
+}
+
 /// Whether a server could have a reference of this name.
 pub(crate) fn is_valid(name: &str) -> bool {
     name.starts_with("refs/") && gix::refs::FullName::try_from(name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_written_as_flux_writes_it() {
+        let id = ObjectId::null(gix::hash::Kind::Sha1);
+        let hash = format!("sha1:{id}");
+        #[rustfmt::skip]
+        let cases = [
+            (Some("refs/heads/main"),      format!("main@{hash}")),
+            (Some("refs/heads/a/b"),       format!("a/b@{hash}")),
+            (Some("refs/tags/v1.2.3"),     format!("v1.2.3@{hash}")),
+            (Some("refs/pull/420/head"),   format!("refs/pull/420/head@{hash}")),
+            (None,                         hash.clone()),
+        ];
+        for (name, written) in cases {
+            assert_eq!(revision(name, id), written, "{name:?}");
+        }
+    }
 }

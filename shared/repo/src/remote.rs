@@ -1,11 +1,15 @@
 //! A remote, and who we are to it.
 
-use std::{fmt, sync::LazyLock, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use aws_lc_rs::{hmac, rand};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{Error, SafeUrl, Secret, Ssh, url::Address};
+use crate::{Error, SafeUrl, Secret, Ssh, ssh::Algorithms, url::Address};
 
 /// A Git repository, how to reach it, and as whom.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Remote {
     pub proxy: Option<Proxy>,
     /// Whether credentials may travel over plain `http`.
     pub clear_text: ClearText,
+    /// What is offered to ssh servers.
+    pub algorithms: Arc<Algorithms>,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
@@ -93,6 +99,7 @@ impl Remote {
             tls: Tls::default(),
             proxy: None,
             clear_text: ClearText::default(),
+            algorithms: Arc::default(),
             timeouts: Timeouts::default(),
         })
     }
@@ -125,8 +132,12 @@ impl Remote {
     }
 
     /// What an ssh server lets in as the same.
-    pub(crate) fn login(address: &Address, ssh: &Ssh) -> Identity {
+    pub(crate) fn login(&self, address: &Address, ssh: &Ssh) -> Identity {
         let mut hash = hmac::Context::with_key(&PROCESS_KEY);
+        field(&mut hash, self.proxy.as_ref().map_or("", |proxy| proxy.address.as_str()).as_bytes());
+        if let Some(proxy) = &self.proxy {
+            proxy.credentials.secret(&mut hash);
+        }
         field(&mut hash, address.host.as_bytes());
         field(&mut hash, &address.port.to_be_bytes());
         field(&mut hash, address.user.as_bytes());
@@ -230,6 +241,16 @@ impl Proxy {
         let carried = crate::url::take_userinfo(&mut parsed);
         let credentials = if credentials.is_none() { carried } else { credentials };
         Ok(Self { address: parsed, credentials })
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> &url::Url {
+        &self.address
+    }
+
+    /// Who we are to it.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// What reqwest needs to know.

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! Session ──▶ connect ──▶ Call ──▶ Connection ──▶ Reader, Writer ──▶ gix's transport
-//!                       (trust, login)  (waits for its next use)
+//!                 (dial, trust, login)  (waits for its next use)
 //! ```
 //!
 //! A server is trusted when the list of known hosts has its key, and never otherwise; see
 //! `docs/adr/0005-ssh.md` for what is left to libraries.
 
+mod algorithms;
 mod channel;
 mod connection;
+mod dial;
 mod key;
 mod known_hosts;
 mod trust;
@@ -34,6 +36,8 @@ use channel::Channel;
 use connection::Call;
 use key::Key;
 use known_hosts::KnownHosts;
+
+pub use algorithms::{Algorithms, Unsupported};
 
 /// A private key, and the servers to which it may be shown.
 pub struct Ssh {
@@ -69,9 +73,6 @@ pub(crate) fn connect(
     let Credentials::Ssh(ssh) = &remote.credentials else {
         return Err(mismatch("an ssh URL takes a Secret with `identity` and `known_hosts`"));
     };
-    if remote.proxy.is_some() {
-        return Err(mismatch("ssh is not spoken through a proxy; remove it, or use `https`"));
-    }
     let call = Call { remote, address: &address, ssh, deadline };
     let runtime = connection::runtime()?;
     let (connection, channel) = runtime.block_on(async {

@@ -224,6 +224,10 @@ impl Error {
                 "use `generic` with the HTTPS Git credentials of an IAM user, which CodeCommit calls a user name and a password"
                     .to_owned()
             }
+            Self::Provider { provider, .. } if matches!(&**provider, "gitea" | "forgejo") => {
+                "use `generic` with a user and an access token, which is how Gitea and Forgejo log in"
+                    .to_owned()
+            }
             Self::Provider { .. } => "use `generic`, `github` or `azure`".to_owned(),
             Self::NotHttps { .. } => "give the https URL of the repository".to_owned(),
             Self::StrayApp { .. } => "set it to `github`, or name another Secret".to_owned(),

@@ -21,7 +21,7 @@ mod tokens;
 use std::{sync::Arc, time::Duration};
 
 use reconcile::{Core, Secret};
-use repo::{ClearText, Credentials, Remote};
+use repo::{Algorithms, ClearText, Credentials, Remote};
 use source_api::{LocalReference, duration};
 use zeroize::Zeroizing;
 
@@ -42,6 +42,7 @@ pub struct Sources {
     core: Core,
     local: bool,
     azure: Arc<azure::Environment>,
+    ssh: Arc<Algorithms>,
     tokens: Tokens,
 }
 
@@ -49,7 +50,7 @@ impl Sources {
     /// Sources whose Secrets are those that `core` can read. `local` says that this process serves a
     /// directory of this machine, and that repositories of this machine may be used too.
     pub fn new(core: Core, local: bool) -> Self {
-        Self { core, local, azure: Arc::default(), tokens: Tokens::default() }
+        Self { core, local, azure: <_>::default(), ssh: <_>::default(), tokens: <_>::default() }
     }
 
     /// The same, with the identity that Azure gave to this process.
@@ -58,11 +59,18 @@ impl Sources {
         Self { azure: Arc::new(environment), ..self }
     }
 
+    /// The same, offering these algorithms to ssh servers.
+    #[must_use]
+    pub fn with_ssh(self, algorithms: Algorithms) -> Self {
+        Self { ssh: Arc::new(algorithms), ..self }
+    }
+
     /// The remote that `origin` describes.
     pub async fn remote(&self, origin: &Origin<'_>) -> Result<Remote, Error> {
         let field = || origin.field("url");
         let wrong = |source| Error::Url { field: field(), source: Box::new(source) };
         let mut remote = Remote::parse(origin.url).map_err(wrong)?;
+        remote.algorithms = Arc::clone(&self.ssh);
         if remote.url.as_str().starts_with("file:") && !self.local {
             return Err(Error::File { field: field() });
         }

@@ -120,8 +120,8 @@ fn ways(bed: &Bed, keys: &Keys, git: &GitHttp, gate: &Gate) -> Outcome<Vec<Way>>
     Ok(ways)
 }
 
-/// With a key for ssh, as it is and behind a passphrase.
-async fn with_keys(bed: &Bed, keys: &Keys) -> Outcome<[Way; 2]> {
+/// With a key for ssh, as it is, behind a passphrase, and through both kinds of proxy.
+async fn with_keys(bed: &Bed, keys: &Keys) -> Outcome<[Way; 4]> {
     let ssh = bed.git_ssh().await?;
     let locked = ssh.key(bed, &["-N", PASSPHRASE])?;
     ssh.let_in(&locked)?;
@@ -136,7 +136,13 @@ async fn with_keys(bed: &Bed, keys: &Keys) -> Outcome<[Way; 2]> {
         }
         Ok(Way::new(name, &ssh.url(&repository), login))
     };
-    Ok([way("ssh", &ssh.identity(), None)?, way("locked", &locked, Some(PASSPHRASE))?])
+    let through = |name: &str| json!({"proxySecretRef": {"name": name}});
+    Ok([
+        way("ssh", &ssh.identity(), None)?,
+        way("locked", &locked, Some(PASSPHRASE))?,
+        way("ssh-connect", &ssh.identity(), None)?.with(through("http-proxy")),
+        way("ssh-socks", &ssh.identity(), None)?.with(through("socks-proxy")),
+    ])
 }
 
 /// The Secret of a proxy.
@@ -169,8 +175,15 @@ async fn every_way(bed: Bed) -> Outcome {
         stage.told(sync, ("Ready", "True"), &["Applied revision: main@sha1:"]).await?;
         stage.holds(way.name, &[("key", way.name)]).await?;
     }
+    let (ssh, https) = (bed.git_ssh().await?.name(), git.https_url(&bed.repository("any", &[])?));
     for kind in ["http", "socks5"] {
-        assert!(tunnel.passed().contains(&kind), "{kind}: {:?}", tunnel.passed());
+        let passed = tunnel.passed();
+        let to = |server: &str| {
+            passed
+                .iter()
+                .any(|(by, far)| by == &kind && server.replace(['[', ']'], "").contains(far))
+        };
+        assert!(to(&ssh) && to(&https), "{kind}: {passed:?}");
     }
     // A second look has its token already.
     let at = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}});

@@ -14,10 +14,13 @@ pub(crate) const USER: &str = "walker";
 /// Its password.
 pub(crate) const PASSWORD: &str = "through the mountain";
 
+/// In which way a connection has gone through, and where to.
+pub(crate) type Passage = (&'static str, String);
+
 /// A running proxy. It stops when dropped.
 pub(crate) struct Tunnel {
     address: String,
-    passed: Arc<Mutex<Vec<&'static str>>>,
+    passed: Arc<Mutex<Vec<Passage>>>,
     server: AbortHandle,
 }
 
@@ -42,8 +45,8 @@ impl Tunnel {
         &self.address
     }
 
-    /// In which ways connections have gone through.
-    pub(crate) fn passed(&self) -> Vec<&'static str> {
+    /// The connections that have gone through.
+    pub(crate) fn passed(&self) -> Vec<Passage> {
         self.passed.lock().expect("no holder of this lock panics").clone()
     }
 }
@@ -54,7 +57,7 @@ impl Drop for Tunnel {
     }
 }
 
-async fn serve(mut near: TcpStream, passed: &Mutex<Vec<&'static str>>) -> Outcome {
+async fn serve(mut near: TcpStream, passed: &Mutex<Vec<Passage>>) -> Outcome {
     let mut first = [0; 1];
     near.peek(&mut first).await?;
     let (kind, far) = if first[0] == 5 {
@@ -62,7 +65,7 @@ async fn serve(mut near: TcpStream, passed: &Mutex<Vec<&'static str>>) -> Outcom
     } else {
         ("http", connect(&mut near).await?)
     };
-    passed.lock().expect("no holder of this lock panics").push(kind);
+    passed.lock().expect("no holder of this lock panics").push((kind, far.clone()));
     let mut far = TcpStream::connect(far).await?;
     copy_bidirectional(&mut near, &mut far).await?;
     Ok(())

@@ -32,6 +32,7 @@ mod image_flux;
 mod image_hooks;
 mod image_leader;
 mod image_liar;
+mod image_login;
 mod image_markerless;
 mod image_outages;
 mod image_policies;
@@ -89,6 +90,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         image_flux::trials,
         image_hooks::trials,
         image_leader::trials,
+        image_login::trials,
         image_markerless::trials,
         image_outages::trials,
         image_policies::trials,

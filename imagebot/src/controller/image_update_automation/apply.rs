@@ -19,7 +19,7 @@ use super::{
     look::{Look, look},
     memo::Pushed,
     report::Done,
-    target::{self, Further, Target},
+    target::{Further, Target},
 };
 
 /// How often a race is run again before it is left to the next try.
@@ -170,7 +170,7 @@ impl ImageUpdateAutomations {
         let head = sent.filter(|_| target.wanted.branch.is_none()).unwrap_or(found.look.base.id);
         Ok(Done {
             picks: found.members[0].picks.clone(),
-            revision: target::revision(&target.wanted.checkout, head),
+            revision: found.look.revision(head),
             told: sent.map(|commit| tell(commit, target, &edits.message)),
             pull_request: proposed.request,
             proposed: proposed.told,

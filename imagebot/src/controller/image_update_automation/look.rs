@@ -36,6 +36,8 @@ pub(super) struct Part {
 pub(super) struct Look {
     /// What was read.
     pub(super) base: Commit,
+    /// The full name of the reference that led there, if one did.
+    name: Option<String>,
     /// The tip of the branch that is pushed to, where it is not what was read and exists.
     pub(super) tip: Option<Commit>,
     /// Whether the edits are made on that tip.
@@ -72,6 +74,11 @@ impl Look {
         self.tip.as_ref().filter(|_| self.on_tip).unwrap_or(&self.base)
     }
 
+    /// A commit as status shows it, under the name of what was read.
+    pub(super) fn revision(&self, id: ObjectId) -> String {
+        repo::revision(self.name.as_deref(), id)
+    }
+
     /// Whether a commit on top of this look has `id` below it, as far as was fetched.
     pub(super) fn knows(&self, id: ObjectId) -> bool {
         let on = self.on();
@@ -86,13 +93,14 @@ pub(super) fn look(mirror: &Mirror, wanted: &Wanted) -> Result<Look, Error> {
         Some(branch) => tip(mirror, branch)?,
         None => None,
     };
-    let base = fetched.commit;
+    let (base, name) = (fetched.commit, fetched.name);
     // A branch that was merged as it was is begun anew: what it had is below what was read.
     let merged = tip.as_ref().is_some_and(|tip| {
         tip.id == base.id || tip.tree == base.tree || base.parents.contains(&tip.id)
     });
     let on_tip = tip.is_some() && !merged && !wanted.afresh;
-    let mut look = Look { base, tip, on_tip, places: Vec::new(), rebuilt: fetched.rebuilt };
+    let (places, rebuilt) = (Vec::new(), fetched.rebuilt);
+    let mut look = Look { base, name, tip, on_tip, places, rebuilt };
     for part in &wanted.parts {
         look.places.push(read(mirror, part, &look)?);
     }

@@ -109,18 +109,6 @@ fn branch_of(reference: &Reference) -> Option<String> {
     }
 }
 
-/// A commit as status shows it: `main@sha1:<id>`.
-pub(super) fn revision(reference: &Reference, id: repo::ObjectId) -> String {
-    match reference {
-        Reference::Branch(name) | Reference::Tag(name) => format!("{name}@sha1:{id}"),
-        Reference::Name(name) => {
-            let short = name.strip_prefix("refs/heads/").unwrap_or(name);
-            format!("{short}@sha1:{id}")
-        }
-        Reference::Default | Reference::SemVer(_) | Reference::Commit(_) => format!("sha1:{id}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use imagebot_api::{GitRepositorySpec, reference::GitReference};

@@ -92,6 +92,7 @@ impl World {
             receivers: true,
             annotate_sources: true,
             local: true,
+            ssh: <_>::default(),
             azure: <_>::default(),
             pace: crate::registry::Pace::default(),
             clouds: crate::registry::Environment::default(),

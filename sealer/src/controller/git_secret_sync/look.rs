@@ -62,21 +62,11 @@ impl Look {
             let content = known.map_or_else(|| read(&tree, blob), Ok)?;
             files.push(File { path, blob, content });
         }
-        let revision = revision(fetched.name.as_deref(), fetched.commit.id);
+        let revision = repo::revision(fetched.name.as_deref(), fetched.commit.id);
         Ok((revision, files))
     }
 }
 
 fn read(tree: &Tree, blob: ObjectId) -> Result<Content, repo::Error> {
     tree.read(blob).map(Content::Bytes)
-}
-
-/// A revision as Flux writes it.
-fn revision(name: Option<&str>, commit: ObjectId) -> String {
-    let name = name.unwrap_or_default();
-    let short = name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/"));
-    match short.unwrap_or(name) {
-        "" => format!("sha1:{commit}"),
-        name => format!("{name}@sha1:{commit}"),
-    }
 }

@@ -12,13 +12,12 @@ use keyfile::{reader::push_string, ssh};
 use russh::{
     AlgorithmKind, Preferred, SendError, Signer, SshId,
     client::{self, AuthResult, Handle},
-    kex,
     keys::{HashAlg, agent::AgentIdentity},
 };
 use tokio::{net::TcpStream, runtime::Runtime, time::timeout_at};
 
 use super::{
-    Ssh,
+    Ssh, dial,
     key::rsa_hash,
     trust::{Guard, Refusal},
 };
@@ -60,7 +59,7 @@ pub(super) struct Call<'c> {
 impl Call<'_> {
     /// What a connection must have in common with another to be used instead.
     pub(super) fn key(&self) -> Identity {
-        Remote::login(self.address, self.ssh)
+        self.remote.login(self.address, self.ssh)
     }
 
     /// A connection that waits, if one does.
@@ -83,15 +82,14 @@ impl Call<'_> {
         let (key, certified) = known
             .algorithms(host, *port)
             .map_err(|why| Error::HostKey { url: url.clone(), why })?;
-        let unreachable =
-            |source: crate::error::Source| Error::Unreachable { url: url.clone(), source };
-        let dial = TcpStream::connect((host.as_str(), *port));
-        let stream = tokio::time::timeout(self.remote.timeouts.connect, dial)
-            .await
-            .map_err(|_| unreachable("the connection was not made in time".into()))?
-            .map_err(|source| unreachable(source.into()))?;
-        // Costs latency only.
-        let _ = stream.set_nodelay(true);
+        let algorithms = &self.remote.algorithms;
+        let key = algorithms.host_keys(key);
+        let certified = algorithms.host_keys(certified);
+        if key.is_empty() && certified.is_empty() {
+            let why = "`known_hosts` has no key of a type that `--ssh-hostkey-algos` allows".into();
+            return Err(Error::HostKey { url: url.clone(), why });
+        }
+        let stream = self.dial().await?;
         let refusal = Refusal::default();
         let guard = Guard { known, host: host.clone(), refusal: refusal.clone() };
         let config = Arc::new(client::Config {
@@ -100,7 +98,7 @@ impl Call<'_> {
                 env!("CARGO_PKG_VERSION")
             ))),
             preferred: Preferred {
-                kex: Cow::Borrowed(KEX),
+                kex: Cow::Owned(algorithms.kex()),
                 key: Cow::Owned(key),
                 host_key_certificates: Cow::Owned(certified),
                 ..Preferred::DEFAULT
@@ -113,6 +111,30 @@ impl Call<'_> {
         let mut connection = Connection { handle, key: self.key() };
         self.log_in(&mut connection.handle).await?;
         Ok(connection)
+    }
+
+    /// A stream to the server, through the proxy if there is one.
+    async fn dial(&self) -> Result<TcpStream, Error> {
+        let Address { host, port, .. } = self.address;
+        let unreachable = |source: crate::error::Source| {
+            let url = self.remote.url.clone();
+            Error::Unreachable { url, source }
+        };
+        let dial = dial::dial(self.remote.proxy.as_ref(), host, *port);
+        let dialled = tokio::time::timeout(self.remote.timeouts.connect, dial).await;
+        let dialled =
+            dialled.map_err(|_| unreachable("the connection was not made in time".into()))?;
+        let stream = dialled.map_err(|error| match error {
+            // The author of the proxy's Secret can mend it.
+            dial::Error::Refused(_) | dial::Error::Scheme(_) => {
+                Error::Client { what: "proxy", source: error.into() }
+            }
+            dial::Error::Io(source) => unreachable(source.into()),
+            dial::Error::Proxy(_) => unreachable(error.into()),
+        })?;
+        // Costs latency only.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
     }
 
     /// What `future` gives before the deadline.
@@ -218,21 +240,6 @@ impl Signer for Hand {
     }
 }
 
-/// What OpenSSH offers, and `ecdh` for servers that have nothing newer. No SHA-1.
-const KEX: &[kex::Name] = &[
-    kex::MLKEM768X25519_SHA256,
-    kex::CURVE25519,
-    kex::CURVE25519_PRE_RFC_8731,
-    kex::ECDH_SHA2_NISTP256,
-    kex::ECDH_SHA2_NISTP384,
-    kex::ECDH_SHA2_NISTP521,
-    kex::DH_GEX_SHA256,
-    kex::DH_G16_SHA512,
-    kex::DH_G18_SHA512,
-    kex::DH_G14_SHA256,
-    kex::EXTENSION_SUPPORT_AS_CLIENT,
-    kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
-];
 /// A connection on which nothing came for this long is asked whether it still is one.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long a connection waits for its next use.

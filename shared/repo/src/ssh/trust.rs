@@ -162,7 +162,7 @@ fn plain(algorithm: &Algorithm) -> &str {
 }
 
 /// By preference. SHA-1 is not among them.
-fn supported() -> Vec<Algorithm> {
+pub(super) fn supported() -> Vec<Algorithm> {
     vec![
         Algorithm::Ed25519,
         Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
