@@ -8,6 +8,7 @@
 //! A disk that fails or is full fails the write and nothing else; the file is opened anew for the
 //! next one. A file that is damaged is moved aside, at the start and while it is in use.
 
+mod facts;
 pub(crate) mod front;
 
 use std::{
@@ -25,6 +26,8 @@ use redb::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use facts::News;
+
 const FILE: &str = "tags.redb";
 const ASIDE: &str = "tags.redb.corrupted";
 /// What redb may keep in memory; lists are read once a change and seldom again.
@@ -35,6 +38,7 @@ const LOOSE: usize = 64;
 const SCANS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("scans");
 const LISTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("lists");
 const MEMOS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("memos");
+const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
 
 /// The tag database of one imagebot.
 #[derive(Debug)]
@@ -204,6 +208,8 @@ impl Tags {
             tables.scans.remove(key)?;
             tables.lists.remove(key)?;
             tables.memos.remove(key)?;
+            let (first, last) = (facts::first(key), facts::last(key));
+            tables.facts.retain_in(first.as_str()..last.as_str(), |_, _| false)?;
             Ok(())
         })
     }
@@ -260,6 +266,7 @@ struct Tables<'t> {
     scans: Table<'t>,
     lists: Table<'t>,
     memos: Table<'t>,
+    facts: Table<'t>,
 }
 
 type Table<'t> = redb::Table<'t, &'static str, &'static [u8]>;
@@ -280,6 +287,7 @@ fn write(
             scans: transaction.open_table(SCANS)?,
             lists: transaction.open_table(LISTS)?,
             memos: transaction.open_table(MEMOS)?,
+            facts: transaction.open_table(FACTS)?,
         };
         change(&mut tables)?;
     }

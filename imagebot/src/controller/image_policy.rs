@@ -12,6 +12,7 @@ pub mod choose;
 mod error;
 pub mod extras;
 mod facts;
+mod kept;
 mod lists;
 mod report;
 pub mod rules;
@@ -34,6 +35,7 @@ use self::{
     choose::{Choice, Look},
     extras::Keeping,
     facts::Facts,
+    kept::Kept,
     lists::{Listed, Lists},
     rules::{Held, Rules},
 };
@@ -53,6 +55,7 @@ pub struct ImagePolicies {
     repositories: Watched<ImageRepository>,
     no_cross_namespace: bool,
     facts: Facts,
+    kept: Kept,
     keeping: Keeping,
 }
 
@@ -90,8 +93,8 @@ impl ImagePolicies {
         no_cross_namespace: bool,
     ) -> Self {
         let (facts, keeping) = (Facts::default(), Keeping::default());
-        let lists = Lists::new(tags);
-        Self { core, lists, registry, repositories, no_cross_namespace, facts, keeping }
+        let (lists, kept) = (Lists::new(Arc::clone(&tags)), Kept::new(tags));
+        Self { core, lists, registry, repositories, no_cross_namespace, facts, kept, keeping }
     }
 
     /// The ImageRepository that `object` refers to, if it may.
@@ -149,8 +152,7 @@ impl ImagePolicies {
     /// The tags of `repository`, unless they are those of another object, or of what this one named
     /// before.
     async fn listed(&self, repository: &ImageRepository) -> Result<Option<Arc<Listed>>, Error> {
-        let namespace = repository.namespace().unwrap_or_default();
-        let listed = self.lists.get(&format!("{namespace}/{}", repository.name_any())).await?;
+        let listed = self.lists.get(&key(repository)).await?;
         let image = Repository::parse(&repository.spec.image).map(|image| image.to_string());
         Ok(listed.filter(|listed| {
             Some(&listed.scan.uid) == repository.metadata.uid.as_ref()
@@ -170,8 +172,16 @@ impl ImagePolicies {
         let limit = limit.parse().unwrap_or(TIMEOUT).max(Duration::from_secs(1));
         let look = Look::new(self, object, rules, repository, listed)?;
         let reference = repository.spec.image.clone();
-        timeout(limit, look.choose()).await.unwrap_or(Err(Error::TooSlow { reference }))
+        let chosen = timeout(limit, look.choose()).await;
+        // What was learned on the way is not learned again, whatever came of it.
+        self.kept.flush(&key(repository)).await?;
+        chosen.unwrap_or(Err(Error::TooSlow { reference }))
     }
+}
+
+/// The key of an ImageRepository in the tag database.
+fn key(repository: &ImageRepository) -> String {
+    format!("{}/{}", repository.namespace().unwrap_or_default(), repository.name_any())
 }
 
 impl Reconciler for ImagePolicies {

@@ -9,6 +9,7 @@ use super::{
     Error,
     choose::Look,
     facts::{Question, Verdict},
+    kept, key,
 };
 use crate::{
     controller::{access, due},
@@ -57,15 +58,14 @@ impl Look<'_> {
         if let Some(known) = self.known(tag, dated, fresh) {
             return Ok(Some(known));
         }
-        let facts = &self.controller.facts;
-        let key = self.repository.uid().unwrap_or_default();
+        let (facts, subject) = (&self.controller.facts, self.subject());
         let (registry, access) = (&self.controller.registry, self.access().await?);
         if self.known(tag, dated, SignedDuration::MAX).is_some() {
             // Most often the tag names what it named, and that is cheap to see.
             let digest = registry.digest(&self.image, tag, access).await;
             let digest = digest.map_err(|source| self.unread(tag, source))?;
-            if let Some(known) = facts.digest(&key, &digest).filter(|it| it.dated || !dated) {
-                facts.learn(&key, tag, known.clone(), self.now);
+            if let Some(known) = facts.digest(&subject, &digest).filter(|it| it.dated || !dated) {
+                self.learn(tag, known.clone());
                 return Ok(Some(known));
             }
         }
@@ -73,14 +73,34 @@ impl Look<'_> {
         let read = read.map_err(|source| self.unread(tag, source))?;
         // A tag that went away since the scan has nothing.
         let image = read.clone().unwrap_or_else(|| Image { dated: true, ..Image::default() });
-        facts.learn(&key, tag, image, self.now);
+        self.learn(tag, image);
         Ok(read)
+    }
+
+    fn learn(&self, tag: &str, image: Image) {
+        let (controller, subject) = (self.controller, self.subject());
+        controller.kept.learn((&key(self.repository), &subject), tag, &image, self.now);
+        controller.facts.learn(&subject, tag, image, self.now);
+    }
+
+    /// Of what things are known here.
+    fn subject(&self) -> String {
+        kept::subject(&self.repository.uid().unwrap_or_default(), &self.image.to_string())
+    }
+
+    /// Recalls what was known before this process, where it matters.
+    pub(super) async fn recall(&self) -> Result<(), Error> {
+        if self.rules.looks_inside().is_none() {
+            return Ok(());
+        }
+        let (controller, key) = (self.controller, key(self.repository));
+        let tags = self.listed.tags.tags();
+        controller.kept.recall(&controller.facts, &key, &self.subject(), tags).await
     }
 
     /// What is known of the image under a tag, if that was learned within `fresh`.
     pub(super) fn known(&self, tag: &str, dated: bool, fresh: SignedDuration) -> Option<Image> {
-        let key = self.repository.uid().unwrap_or_default();
-        let known = self.controller.facts.image(&key, tag, fresh, self.now);
+        let known = self.controller.facts.image(&self.subject(), tag, fresh, self.now);
         known.filter(|image| image.dated || !dated)
     }
 

@@ -133,6 +133,7 @@ impl<'l> Look<'l> {
         if let Some(pin) = &self.rules.pin {
             return self.pinned(pin).await;
         }
+        self.recall().await?;
         if self.rules.newest.is_some() {
             self.learn_times().await?;
         }

@@ -83,6 +83,19 @@ impl Facts {
         lock(&self.images).get(repository)?.digests.get(digest).cloned()
     }
 
+    /// Whether nothing was asked of a repository so far; not so from now on.
+    pub(super) fn is_new(&self, repository: &str) -> bool {
+        let mut images = lock(&self.images);
+        if images.contains_key(repository) {
+            return false;
+        }
+        if images.len() >= REPOSITORIES {
+            images.clear();
+        }
+        images.insert(repository.to_owned(), Images::default());
+        true
+    }
+
     /// Learns what `tag` names.
     pub(super) fn learn(&self, repository: &str, tag: &str, image: Image, now: Timestamp) {
         let mut images = lock(&self.images);
