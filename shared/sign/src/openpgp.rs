@@ -1,27 +1,20 @@
 //! Signatures with OpenPGP keys, as `gpg --detach-sign --armor` makes them.
 //!
-//! What is read is what GnuPG and its kin export since 2005: version 4 keys in packets, protected
-//! by a passphrase through S2K and AES-CFB, or not at all. Every other kind is refused by name.
-//! A signature is version 4 with SHA-512, or the hash of an ECDSA key's curve.
-//!
-//! The signatures that bind subkeys and user ids are read for what they say (which key signs, until
-//! when) and not verified: who could forge one here could as well replace the whole key, and who
-//! checks a commit holds the public key and verifies them there.
+//! A signature is version 4 with SHA-512, or the hash of an ECDSA key's curve. Which keys are read
+//! says `openpgp::key`: what their self-signatures claim is believed, for who could forge one here
+//! could as well replace the whole key, and who checks a commit holds the public key and verifies
+//! them there.
 
-mod packet;
-mod protection;
-mod secret;
-mod selection;
 mod signature;
 
-use keyfile::{Pair, pem};
-use secret::Secret;
+use keyfile::Pair;
+use openpgp::{Algorithm, Fingerprint, armor, key::Unlocked};
 
 /// An unlocked key that signs.
 pub struct Key {
     pair: Pair,
-    algorithm: u8,
-    fingerprint: [u8; 20],
+    algorithm: Algorithm,
+    fingerprint: Fingerprint,
 }
 
 /// Why a key does not sign.
@@ -57,7 +50,7 @@ pub enum Error {
     #[error(
         "keys of the OpenPGP algorithm {0} cannot sign here; ed25519, ECDSA on a NIST curve and RSA can"
     )]
-    Algorithm(u8),
+    Algorithm(Algorithm),
     /// No part of the key is meant for signing.
     #[error("no part of the key is meant for signing")]
     NotForSigning,
@@ -79,23 +72,52 @@ impl Key {
     /// Reads an armored private key, of which the part is taken that signs at `now`, in seconds
     /// since 1970. `passphrase` opens it if it is encrypted.
     pub fn unlock(armored: &str, passphrase: Option<&[u8]>, now: i64) -> Result<Self, Error> {
-        let block = pem::decode(armored).ok_or(Error::NotAKey)?;
+        let block = armor::decode(armored).ok_or(Error::NotAKey)?;
         match block.label.as_str() {
             "PGP PRIVATE KEY BLOCK" => {}
             "PGP PUBLIC KEY BLOCK" => return Err(Error::Public),
             _ => return Err(Error::NotAKey),
         }
-        let body = selection::select(&block.bytes, now)?;
-        let secret = Secret::read(body)?;
-        let pair = secret.unlock(passphrase.filter(|it| !it.is_empty()))?;
-        Ok(Self { pair, algorithm: secret.algorithm, fingerprint: secret.fingerprint })
+        let keys = openpgp::Key::read(&block.bytes)?;
+        let [key] = keys.as_slice() else { return Err(Error::Several(keys.len())) };
+        if !key.is_secret() {
+            return Err(Error::Public);
+        }
+        let part = key.signer(now)?;
+        let unlocked = part.unlock(passphrase.filter(|it| !it.is_empty()))?;
+        let Unlocked::Pair(pair) = unlocked else { return Err(Error::NotForSigning) };
+        let public = part.public();
+        Ok(Self { pair, algorithm: public.algorithm(), fingerprint: public.fingerprint() })
     }
 
     /// The signature of `message` made `at`, in seconds since 1970; armored.
     pub fn sign(&self, message: &[u8], at: i64) -> Result<String, Error> {
         let at = u32::try_from(at).map_err(|_| Error::Sign)?;
         let packet = signature::packet(self, message, at)?;
-        let sum = signature::checksum(&packet);
-        Ok(pem::encode("PGP SIGNATURE", &packet, 64, Some(&sum)))
+        Ok(armor::encode("PGP SIGNATURE", &packet))
+    }
+}
+
+impl From<openpgp::Error> for Error {
+    fn from(error: openpgp::Error) -> Self {
+        use openpgp::Error as Read;
+        match error {
+            Read::Version(version) => Self::Version(version),
+            Read::Locked => Self::Locked,
+            Read::Passphrase => Self::Passphrase,
+            Read::Protection(how) => Self::Protection(how),
+            Read::Absent => Self::Absent,
+            Read::Algorithm(algorithm) => Self::Algorithm(algorithm),
+            Read::Revoked => Self::Revoked,
+            Read::Expired => Self::Expired,
+            Read::Purpose(_) => Self::NotForSigning,
+            Read::Rejected => Self::Rejected,
+            Read::NotAKey
+            | Read::NotAMessage
+            | Read::NoMatch(_)
+            | Read::Unsupported(_)
+            | Read::Altered
+            | Read::Encrypt => Self::NotAKey,
+        }
     }
 }

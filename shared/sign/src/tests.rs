@@ -153,7 +153,7 @@ fn what_is_no_signing_key_is_refused_by_name() {
     let cases = [
         (text(both),               "it holds 2 keys; exactly one is needed"),
         (text(public),             "it is a public key; export the private key with `gpg --armor --export-secret-keys`"),
-        (home.export("dsa@x", ""), "keys of the OpenPGP algorithm 17 cannot sign here; ed25519, ECDSA on a NIST curve and RSA can"),
+        (home.export("dsa@x", ""), "keys of the OpenPGP algorithm 17 (DSA) cannot sign here; ed25519, ECDSA on a NIST curve and RSA can"),
         (cut,                      "it is not an armored OpenPGP private key"),
         (String::new(),            "it is not an armored OpenPGP private key"),
     ];

@@ -1,10 +1,10 @@
 //! The packet of a signature.
 
 use aws_lc_rs::{digest, signature::RSA_PKCS1_SHA512};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-use super::{Error, Key, secret::ED25519};
 use keyfile::{Curve, Pair, reader::push_number};
+use openpgp::Algorithm;
+
+use super::{Error, Key};
 
 const VERSION: u8 = 4;
 const BINARY: u8 = 0;
@@ -21,10 +21,10 @@ pub(super) fn packet(key: &Key, message: &[u8], at: u32) -> Result<Vec<u8>, Erro
         Pair::Ecdsa(Curve::P521, _) | Pair::Ed25519(_) | Pair::Rsa(_) => SHA512,
     };
     let mut hashed = vec![22, 33, VERSION];
-    hashed.extend(key.fingerprint);
+    hashed.extend(key.fingerprint.0);
     hashed.extend([5, 2]);
     hashed.extend(at.to_be_bytes());
-    let mut body = vec![VERSION, BINARY, key.algorithm, hash, 0];
+    let mut body = vec![VERSION, BINARY, key.algorithm.0, hash, 0];
     body.push(u8::try_from(hashed.len()).map_err(|_| Error::Sign)?);
     body.extend(&hashed);
 
@@ -44,12 +44,12 @@ pub(super) fn packet(key: &Key, message: &[u8], at: u32) -> Result<Vec<u8>, Erro
     let signed = if matches!(key.pair, Pair::Ed25519(_)) { digest.as_ref() } else { &signed };
     let raw = key.pair.sign(&RSA_PKCS1_SHA512, signed).map_err(|_| Error::Sign)?;
 
-    let issuer = &key.fingerprint[12..];
+    let issuer = key.fingerprint.id();
     body.extend([0, 10, 9, 16]);
     body.extend(issuer);
     body.extend(&digest.as_ref()[..2]);
     match &key.pair {
-        Pair::Ed25519(_) if key.algorithm == ED25519 => body.extend(&raw),
+        Pair::Ed25519(_) if key.algorithm == Algorithm::ED25519 => body.extend(&raw),
         Pair::Ed25519(_) => raw.chunks(32).for_each(|half| push_number(&mut body, half)),
         Pair::Ecdsa(curve, _) => {
             raw.chunks(curve.size()).for_each(|half| push_number(&mut body, half));
@@ -61,19 +61,4 @@ pub(super) fn packet(key: &Key, message: &[u8], at: u32) -> Result<Vec<u8>, Erro
     packet.extend(u16::try_from(body.len()).map_err(|_| Error::Sign)?.to_be_bytes());
     packet.extend(body);
     Ok(packet)
-}
-
-/// The checksum of an armored block: CRC-24, as a line.
-pub(super) fn checksum(bytes: &[u8]) -> String {
-    let mut crc: u32 = 0x00b7_04ce;
-    for byte in bytes {
-        crc ^= u32::from(*byte) << 16;
-        for _ in 0..8 {
-            crc <<= 1;
-            if crc & 0x0100_0000 != 0 {
-                crc ^= 0x0186_4cfb;
-            }
-        }
-    }
-    format!("={}", STANDARD.encode(&crc.to_be_bytes()[1..]))
 }

@@ -1,20 +1,16 @@
 //! How the private part of a key is encrypted: S2K, then AES in CFB mode.
 
-use aws_lc_rs::{
-    cipher::{
-        AES_128, AES_192, AES_256, Algorithm, DecryptingKey, DecryptionContext, UnboundCipherKey,
-    },
-    constant_time::verify_slices_are_equal,
-    digest,
-    iv::FixedLength,
-};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
+use keyfile::reader::Reader;
 use zeroize::Zeroizing;
 
-use super::Error;
-use keyfile::reader::Reader;
+use crate::{
+    Error,
+    cipher::{self, BLOCK, Cipher},
+};
 
 /// The numbers of a key that is not encrypted, checked against their sum.
-pub(super) fn open(mut reader: Reader<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn open(mut reader: Reader<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let body = reader.rest().len().checked_sub(2).and_then(|size| reader.take(size));
     let (body, sum) = body.zip(reader.u16()).ok_or(Error::NotAKey)?;
     if sum_of(body) != sum {
@@ -24,7 +20,7 @@ pub(super) fn open(mut reader: Reader<'_>) -> Result<Zeroizing<Vec<u8>>, Error> 
 }
 
 /// The numbers of an encrypted key. `usage` is the octet before `reader`.
-pub(super) fn decrypt(
+pub(crate) fn decrypt(
     usage: u8,
     mut reader: Reader<'_>,
     passphrase: Option<&[u8]>,
@@ -37,22 +33,13 @@ pub(super) fn decrypt(
     }
     let cipher = reader.u8().ok_or(Error::NotAKey)?;
     let stretch = Stretch::read(&mut reader)?;
-    let (algorithm, length): (&'static Algorithm, usize) = match cipher {
-        7 => (&AES_128, 16),
-        8 => (&AES_192, 24),
-        9 => (&AES_256, 32),
-        other => return Err(Error::Protection(format!("the cipher {other}"))),
-    };
+    let cipher = Cipher::numbered(cipher)
+        .ok_or_else(|| Error::Protection(format!("the cipher {cipher}")))?;
     let passphrase = passphrase.ok_or(Error::Locked)?;
-    let iv: [u8; 16] = reader.array().ok_or(Error::NotAKey)?;
-    let key = stretch.key(passphrase, length);
+    let iv: [u8; BLOCK] = reader.array().ok_or(Error::NotAKey)?;
+    let key = stretch.key(passphrase, cipher.length());
     let mut plain = Zeroizing::new(reader.rest().to_vec());
-    UnboundCipherKey::new(algorithm, &key)
-        .and_then(DecryptingKey::cfb128)
-        .and_then(|key| {
-            key.decrypt(&mut plain, DecryptionContext::Iv128(FixedLength::from(&iv))).map(drop)
-        })
-        .map_err(|_| Error::Passphrase)?;
+    cipher.decrypt(&key, &iv, &mut plain).ok_or(Error::Passphrase)?;
     let tail = if usage == 254 { 20 } else { 2 };
     let size = plain.len().checked_sub(tail).ok_or(Error::NotAKey)?;
     let right = if usage == 254 {
@@ -91,14 +78,8 @@ impl<'a> Stretch<'a> {
             // GnuPG's own: the private part was left out, or is on a card.
             return Err(Error::Absent);
         }
-        let hash = match hash {
-            2 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-            8 => &digest::SHA256,
-            9 => &digest::SHA384,
-            10 => &digest::SHA512,
-            11 => &digest::SHA224,
-            other => return Err(Error::Protection(format!("the hash {other}"))),
-        };
+        let hash =
+            cipher::hash(hash).ok_or_else(|| Error::Protection(format!("the hash {hash}")))?;
         let salt = if kind == 0 { &[] } else { reader.take(8).ok_or(Error::NotAKey)? };
         let count = if kind == 3 {
             let coded = reader.u8().ok_or(Error::NotAKey)?;
