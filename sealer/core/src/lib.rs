@@ -14,6 +14,7 @@ pub mod age;
 pub mod claim;
 pub mod hpke;
 pub mod plaintext;
+mod random;
 pub mod sealed;
 pub mod sops;
 pub mod store;
