@@ -23,6 +23,7 @@ pub mod gitea;
 pub mod http;
 pub mod inbox;
 pub mod kubernetes;
+pub mod moto;
 pub mod openbao;
 pub mod port;
 pub mod process;

@@ -1,7 +1,6 @@
 //! Registries of a cloud, with the login that the cloud gives.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use libtest_mimic::Trial;
 use serde_json::json;
 use tests::http::Http;
-use tests::process::Process;
+use tests::moto::Moto;
 use tests::trial::trial;
-use tests::{Bed, Daemon, Need, Outcome, eventually, port};
+use tests::{Bed, Daemon, Need, Outcome, eventually};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -102,72 +101,9 @@ async fn forward(http: &Http, registry: &str, uri: &Uri) -> Outcome<Response<Bod
     Ok(response)
 }
 
-/// Moto, which checks signatures after the calls that make its first user.
-struct Amazon {
-    url: String,
-    id: String,
-    secret: String,
-    _process: Process,
-}
-
-impl Amazon {
-    async fn start(bed: &Bed) -> Outcome<Self> {
-        let port = port::free();
-        let mut command = bed.command("moto_server");
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        command.env("INITIAL_NO_AUTH_ACTION_COUNT", "3");
-        let process =
-            Process::start("moto_server", command, bed.path("log").join(bed.unique("moto")))?;
-        let url = format!("http://127.0.0.1:{port}");
-        let data = format!("{url}/moto-api/data.json");
-        process
-            .ready(Duration::from_secs(60), async || bed.http().answers(&data, 200).await)
-            .await?;
-        let act = async |action: &str| {
-            let scope = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
-            let request = bed.http().request("POST", &url).header("Authorization", scope);
-            let body = format!("Version=2010-05-08&UserName=robot&{action}");
-            request.body("application/x-www-form-urlencoded", body).expect(200).await
-        };
-        act("Action=CreateUser").await?;
-        let policy = json!({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
-        ]});
-        act(&format!(
-            "Action=PutUserPolicy&PolicyName=pull&PolicyDocument={}",
-            escaped(&policy.to_string())
-        ))
-        .await?;
-        let key = act("Action=CreateAccessKey").await?.text();
-        let element = |name: &str| {
-            let after = key.split_once(&format!("<{name}>"))?.1;
-            Some(after.split_once('<')?.0.to_owned())
-        };
-        let (id, secret) = (element("AccessKeyId"), element("SecretAccessKey"));
-        let missing = || format!("moto gave no key: {key}");
-        Ok(Self {
-            url,
-            id: id.ok_or_else(missing)?,
-            secret: secret.ok_or_else(missing)?,
-            _process: process,
-        })
-    }
-
-    fn environment<'e>(&'e self, secret: &'e str) -> [(&'e str, &'e str); 3] {
-        [
-            ("AWS_ENDPOINT_URL", &self.url),
-            ("AWS_ACCESS_KEY_ID", &self.id),
-            ("AWS_SECRET_ACCESS_KEY", secret),
-        ]
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
-}
-
 async fn amazon(bed: Bed) -> Outcome {
-    let (stage, amazon) = (Stage::open(&bed).await?, Amazon::start(&bed).await?);
+    let (stage, amazon) =
+        (Stage::open(&bed).await?, Moto::start(&bed, &["ecr:GetAuthorizationToken"], &[]).await?);
     let proxy = Proxy::open(&bed).await?;
     let (_, name) = image_with(&bed, &["1.0.0", "1.1.0"]).await?;
     let yaml = format!(
@@ -197,7 +133,7 @@ async fn amazon(bed: Bed) -> Outcome {
     );
     stage.is_silent_about(&[&imagebot], &["of-nobody-at-all"]).await?;
     imagebot.terminate().await?;
-    let imagebot = start(&amazon.secret).await?;
+    let imagebot = start(amazon.secret()).await?;
     stage.request("ImageRepository", "web").await?;
     let status = stage.succeeded("ImageRepository", "web").await?["status"].clone();
     assert_eq!(status["lastScanResult"]["latestTags"], json!(["1.1.0", "1.0.0"]));
@@ -205,5 +141,5 @@ async fn amazon(bed: Bed) -> Outcome {
     assert!(is.message.contains("is no registry of Amazon ECR"), "{is:?}");
     let hosts = proxy.hosts.lock().expect("no holder of this lock panics").clone();
     assert!(hosts.iter().all(|host| host == HOST), "{hosts:?}");
-    stage.is_silent_about(&[&imagebot], &[&amazon.secret, "auth-token"]).await
+    stage.is_silent_about(&[&imagebot], &[amazon.secret(), "auth-token"]).await
 }
