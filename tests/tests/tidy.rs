@@ -116,6 +116,13 @@ fn the_daemons_do_not_know_each_other() {
 }
 
 #[test]
+fn the_daemons_serve_no_data_keys() {
+    for daemon in ["sealer", "imagebot"] {
+        assert!(!dependencies(daemon).contains("keyservice"), "`{daemon}` depends on `keyservice`");
+    }
+}
+
+#[test]
 fn one_tls_provider_serves_every_binary() {
     for package in ["sealer", "imagebot", "sealctl"] {
         let found = dependencies(package);

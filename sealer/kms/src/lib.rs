@@ -21,6 +21,7 @@ mod credentials;
 mod error;
 pub mod flux;
 mod google;
+mod services;
 mod vault;
 
 pub use self::{
@@ -28,6 +29,7 @@ pub use self::{
     clouds::Clouds,
     credentials::Credentials,
     error::Error,
+    services::{InOrder, Local},
     vault::{Allowlist, Login},
 };
 

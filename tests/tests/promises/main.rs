@@ -59,6 +59,7 @@ mod seal_quiet;
 mod seal_stage;
 mod seal_upstream;
 mod sops;
+mod sops_keyservice;
 mod sops_kms;
 mod sops_local;
 mod sops_sync;
@@ -115,6 +116,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         seal_quiet::trials,
         seal_upstream::trials,
         sops::trials,
+        sops_keyservice::trials,
         sops_kms::trials,
         sops_local::trials,
         sops_sync::trials,
