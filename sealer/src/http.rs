@@ -17,6 +17,7 @@ use sealer_api::SealedSecret;
 use sealer_core::plaintext;
 use sealer_core::sealed::keyring::Keyring;
 use sealer_core::sealed::manifest;
+use sealer_core::sealed::native::Suite;
 use sealer_core::sealed::scope::{CLUSTER_WIDE, Label, NAMESPACE_WIDE, Scope};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -136,10 +137,14 @@ impl Shared {
     }
 
     fn certificate(&self) -> Response {
-        match self.keys.current().newest() {
+        let ring = self.keys.current();
+        match ring.newest() {
             Some(key) => {
                 let type_ = [(header::CONTENT_TYPE, "application/x-pem-file")];
-                (type_, key.certificate().pem().to_owned()).into_response()
+                // kubeseal takes the certificate and skips what stands behind it.
+                let native = Suite::ALL.iter().filter_map(|suite| ring.newest_native(*suite));
+                let native: String = native.map(|key| key.public().pem()).collect();
+                (type_, format!("{}{native}", key.certificate().pem())).into_response()
             }
             None => (StatusCode::INTERNAL_SERVER_ERROR, "cannot get certificate\n").into_response(),
         }
@@ -215,10 +220,8 @@ impl Sealed {
 
     fn opens(&self, ring: &Keyring) -> bool {
         let label = self.label();
-        let values = self.values().map(|(_, value)| value);
-        values
-            .chain(self.object.spec.data.as_deref())
-            .all(|value| ring.unseal(&label, value).is_ok())
+        let whole = self.object.spec.data.iter().all(|whole| ring.unseal(&label, whole).is_ok());
+        whole && self.values().all(|(key, value)| ring.unseal(&label.of(key), value).is_ok())
     }
 
     /// A SealedSecret of today from one of 2017.
@@ -235,21 +238,20 @@ impl Sealed {
             annotations.retain(|key, _| key != CLUSTER_WIDE && key != NAMESPACE_WIDE);
         }
         let options = manifest::Options { scope, empty_allowed: true };
-        let certificate = ring.newest()?.certificate();
-        let sealed = manifest::seal(&secret, options, certificate, &mut rand::rng());
+        let sealed =
+            manifest::seal(&secret, options, ring.newest()?.certificate(), &mut rand::rng());
         plaintext::wipe(&mut secret);
         sealed.ok()
     }
 
     fn sealed_anew(&self, ring: &Keyring) -> Option<Value> {
-        let (label, newest) = (self.label(), ring.newest()?);
+        let label = self.label();
         if let Some(whole) = &self.object.spec.data {
             return self.renewed(&label, whole, ring);
         }
         let mut manifest = self.manifest.clone();
         for (key, value) in self.values() {
-            let opened = ring.unseal(&label, value).ok()?;
-            let sealed = newest.certificate().seal(&label, opened.value.expose(), &mut rand::rng());
+            let sealed = ring.reseal(&label.of(key), value, &mut rand::rng()).ok()?;
             manifest["spec"]["encryptedData"][key] = sealed.into();
         }
         manifest.as_object_mut()?.remove("status");

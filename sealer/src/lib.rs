@@ -128,6 +128,9 @@ impl Daemon {
     pub fn always(&self, tasks: &mut Tasks) {
         if self.args.runs(Controller::SealedSecret) {
             let settings = self.args.keys(&self.home);
+            self.context.keys.await_native();
+            let native = sealing_key::load_native(self.context.clone(), settings.clone());
+            tasks.add("native-sealing-keys", native);
             tasks.add("sealing-keys", sealing_key::load(self.context.clone(), settings));
         }
         if let Some(address) = self.args.sealing.listen_metrics_addr {

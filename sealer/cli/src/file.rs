@@ -81,10 +81,15 @@ pub(crate) fn write(
         let written = streams.output.write_all(text).and_then(|()| streams.output.flush());
         return written.map_err(Error::Output);
     };
-    replace(path, text, readers).map_err(|source| Error::Write { path: path.to_owned(), source })
+    replace(path, text, readers)
 }
 
-fn replace(path: &Path, text: &[u8], readers: Readers) -> io::Result<()> {
+/// Replaces a file in one step, as [`write`] does.
+pub(crate) fn replace(path: &Path, text: &[u8], readers: Readers) -> Result<(), Error> {
+    exchange(path, text, readers).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+fn exchange(path: &Path, text: &[u8], readers: Readers) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;

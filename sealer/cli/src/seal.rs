@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use sealer_core::{
     plaintext::wipe,
     sealed::{
-        certificate::{self, Certificate},
-        manifest::{self, Options},
+        manifest::{self, Options, Target},
+        native::Suite,
         scope::Scope,
     },
 };
@@ -62,6 +61,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "raw")]
     from_file: Option<String>,
 
+    /// Seals in the format of Signet, for native keys: `x25519`, or `x-wing` against quantum
+    /// computers. Only Signet opens such values.
+    #[arg(long, value_name = "SUITE")]
+    suite: Option<Suite>,
+
     #[command(flatten)]
     certificate: cert::Source,
 }
@@ -84,8 +88,6 @@ pub(crate) enum Error {
     File(#[from] file::Error),
     #[error(transparent)]
     Certificate(#[from] cert::Error),
-    #[error("failed to encrypt")]
-    Expired(#[source] certificate::Error),
     #[error("could not read {name}")]
     Parse { name: String, source: yaml::Error },
     #[error("no secrets found. Ensure the input is valid and UTF-8 encoded")]
@@ -98,17 +100,17 @@ pub(crate) enum Error {
     Manifest(#[from] manifest::Error),
     #[error("must provide the --{flag} flag with --raw and --scope {scope}")]
     Raw { flag: &'static str, scope: Scope },
+    #[error("a native value is bound to its data key, and --raw does not say which")]
+    NoKey,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a command runs once, and now is when")]
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
     let scope = Scope::from(args.scope);
-    let certificate = args.certificate.load(streams)?;
-    certificate.check_valid_at(Timestamp::now()).map_err(Error::Expired)?;
+    let target = args.certificate.target(args.suite, streams)?;
     let text = if args.raw {
-        raw(args, scope, &certificate, streams)?
+        raw(args, scope, &*target, streams)?
     } else {
-        secrets(args, scope, &certificate, streams)?
+        secrets(args, scope, &*target, streams)?
     };
     let target = args.sealed_secret_file.as_deref();
     Ok(file::write(target, text.as_bytes(), file::Readers::AsBefore, streams)?)
@@ -118,7 +120,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<(), Error> {
 fn raw(
     args: &Args,
     scope: Scope,
-    certificate: &Certificate,
+    target: &dyn Target,
     streams: &mut Streams<'_>,
 ) -> Result<String, Error> {
     let needed = |given: &Option<String>, flag, needed| match given {
@@ -133,14 +135,19 @@ fn raw(
         let path = given.split_once('=').map_or(given, |(_, path)| path);
         if Path::new(given).exists() { Path::new(given) } else { Path::new(path) }
     });
+    let key = args.from_file.as_deref().and_then(|given| Some(given.split_once('=')?.0));
+    let mut label = scope.label(&namespace, &name);
+    if args.suite.is_some() {
+        label = label.of(key.ok_or(Error::NoKey)?);
+    }
     let value = file::read_bytes(path.or(args.file.as_deref()), streams)?;
-    Ok(certificate.seal(&scope.label(&namespace, &name), &value, &mut rand::rng()))
+    Ok(target.seal(&label, &value, &mut rand::rng()))
 }
 
 fn secrets(
     args: &Args,
     scope: Scope,
-    certificate: &Certificate,
+    target: &dyn Target,
     streams: &mut Streams<'_>,
 ) -> Result<String, Error> {
     if args.file.is_none() && streams.interactive {
@@ -154,7 +161,7 @@ fn secrets(
         .iter_mut()
         .map(|secret| {
             place(secret, args, scope)?;
-            Ok(manifest::seal(secret, options, certificate, &mut rand::rng())?)
+            Ok(manifest::seal(secret, options, target, &mut rand::rng())?)
         })
         .collect();
     secrets.iter_mut().for_each(wipe);
@@ -217,7 +224,7 @@ impl Report for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Certificate(error) => error.hint(),
-            Self::Expired(_) => Some("fetch the newest one with `sealctl cert`".to_owned()),
+            Self::NoKey => Some("pass `--from-file KEY=PATH`, `/dev/stdin` for a pipe".to_owned()),
             Self::Manifest(manifest::Error::NoNamespace { .. }) => Some(
                 "set `metadata.namespace`, pass `--namespace`, or pass `--scope cluster-wide` if \
                  you mean it"

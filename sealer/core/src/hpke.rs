@@ -2,6 +2,7 @@
 //!
 //! One message a key: [`seal`] and [`open`] set up, use the first nonce and forget the rest.
 
+pub mod x25519;
 pub mod xwing;
 
 use aws_lc_rs::{

@@ -6,12 +6,13 @@
 //! ```
 //!
 //! The format is that of sealed-secrets, byte for byte, so that values sealed by `kubeseal` open
-//! here and values sealed here open there.
+//! here and values sealed here open there. Beside it stands [`native`], which is ours.
 
 pub mod certificate;
 pub mod key;
 pub mod keyring;
 pub mod manifest;
+pub mod native;
 mod pem;
 pub mod scope;
 pub mod template;

@@ -11,9 +11,11 @@ use sealer_core::sealed::certificate::KeySize;
 use sealer_core::sealed::keyring::Order;
 
 mod load;
+mod native;
 mod provide;
 
 pub use self::load::load;
+pub use self::native::load_native;
 pub use self::provide::{asked_by_signal, provide};
 
 /// The label of a key Secret.

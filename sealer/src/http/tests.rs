@@ -121,6 +121,8 @@ async fn a_body_without_end_and_a_stranger_are_refused() {
     assert_eq!(ask(&daemon, "/v1/verify", large).await.0, StatusCode::BAD_REQUEST);
     drop(daemon);
     let daemon = bed.start_with(&["--token-review"]);
+    bed.until("a key", || async { (daemon.metric("signet_sealing_keys") == 1).then_some(()) })
+        .await;
     let good = sealed("db", Scope::Strict, 0, &[("p", "hunter2")]).to_string();
     assert_eq!(ask(&daemon, "/v1/verify", good.clone()).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(ask(&daemon, "/v1/cert.pem", good).await.0, StatusCode::OK);

@@ -11,7 +11,7 @@ use crate::{file, manifests, recovery, terminal::Streams};
 /// Prints the Secrets of which the input holds SealedSecrets.
 pub(super) fn run(flags: &Flags, streams: &mut Streams<'_>) -> Result<(), Error> {
     let paths = flags.list("recovery-private-key").iter().map(Path::new);
-    let keyring = recovery::keyring(paths, streams)?;
+    let keyring = recovery::keyring(paths, None, streams)?;
     let text = input(flags, streams)?;
     let objects = manifests::parse(&text, Schema::Kubernetes).map_err(Error::Yaml)?;
     if objects.is_empty() {

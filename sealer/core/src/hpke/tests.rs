@@ -53,3 +53,18 @@ fn keys_that_are_none_are_refused() {
     assert!(xwing::Public::new(&bytes).is_none());
     assert!(private.decapsulate(&[0; xwing::ENCAPSULATED]).is_none(), "a share of low order");
 }
+
+/// The vector of `draft-ietf-hpke-pq` for X-Wing with these two.
+#[test]
+fn the_vector_of_x_wing_opens() {
+    let vector: serde_json::Value =
+        serde_json::from_str(include_str!("../../fixtures/hpke/xwing.json")).unwrap();
+    let field = |name: &str| hex(vector[name].as_str().unwrap());
+    let private = xwing::Private::new(field("skRm").as_slice().try_into().unwrap()).unwrap();
+    assert_eq!(private.public().as_bytes().as_slice(), field("pkRm"));
+    let shared = private.decapsulate(field("enc").as_slice().try_into().unwrap()).unwrap();
+    assert_eq!(shared.as_slice(), field("shared_secret"));
+    let (info, aad) = (field("info"), field("aad"));
+    let opened = open(xwing::ID, shared.as_slice(), &info, &aad, &field("ct")).unwrap();
+    assert_eq!(opened.as_slice(), field("pt"));
+}

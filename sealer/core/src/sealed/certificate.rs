@@ -32,7 +32,8 @@ pub struct Certificate {
     not_after: Timestamp,
 }
 
-/// The SSH fingerprint of a public key (`SHA256:…`), as `ssh-keygen -l` prints it.
+/// The SSH fingerprint of a public key (`SHA256:…`), as `ssh-keygen -l` prints it; of a native key
+/// a hash of the same form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(String);
 
@@ -289,7 +290,12 @@ impl KeyId {
             hash.update(length.to_be_bytes());
             hash.update(part);
         }
-        Self(format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(hash.finalize())))
+        Self::of_hash(&hash.finalize().into())
+    }
+
+    /// The fingerprint that is this hash.
+    pub(super) fn of_hash(hash: &[u8; 32]) -> Self {
+        Self(format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(hash)))
     }
 
     /// The fingerprint's text.

@@ -10,12 +10,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use jiff::Timestamp;
+use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
 
 use super::{
     certificate::KeyId,
     key::SealingKey,
-    scope::Label,
+    native::{self, PrivateKey, Suite},
+    scope::{Label, Scope},
     wire::{self, Envelope, Rejected},
 };
 use crate::plaintext::Plaintext;
@@ -30,6 +33,8 @@ const REMEMBERED: usize = 1 << 16;
 pub struct Keyring {
     /// Newest first.
     keys: Vec<Arc<SealingKey>>,
+    /// Newest first, too; these are found by what a value says.
+    native: Vec<Arc<PrivateKey>>,
     memory: Mutex<Memory>,
 }
 
@@ -60,6 +65,30 @@ pub enum Error {
     /// It is not a sealed value.
     #[error("no key could decrypt secret")]
     Envelope(#[source] wire::Error),
+    /// It claims to be a native value and is none.
+    #[error("no key could decrypt secret")]
+    Native(#[source] native::Error),
+    /// It is a native value for keys that we do not have.
+    #[error(
+        "no key could decrypt secret: it was sealed for {}, none of which is here", listed(.0)
+    )]
+    NoNativeKey(Vec<KeyId>),
+    /// A native value says in which scope it was sealed.
+    #[error("no key could decrypt secret: it was sealed with scope {sealed}, and this is {asked}")]
+    OtherScope {
+        /// The scope of the value.
+        sealed: Scope,
+        /// The scope of the object.
+        asked: Scope,
+    },
+    /// A native value does not open with its own key.
+    #[error(
+        "no key could decrypt secret: key {key_id} fits, but it was sealed for another namespace, name or data key, or is damaged"
+    )]
+    Elsewhere {
+        /// The key that fits.
+        key_id: KeyId,
+    },
     /// There are no keys at all.
     #[error("no key could decrypt secret: there are no sealing keys")]
     NoKeys,
@@ -115,7 +144,43 @@ impl Keyring {
         });
         let mut seen = HashSet::new();
         keys.retain(|key| seen.insert(key.id().clone()));
-        Self { keys, memory: Mutex::default() }
+        Self { keys, native: Vec::new(), memory: Mutex::default() }
+    }
+
+    /// The same keyring with native keys as well.
+    #[must_use]
+    pub fn with_native(mut self, keys: impl IntoIterator<Item = Arc<PrivateKey>>) -> Self {
+        self.native.extend(keys);
+        self.native.sort_by(|a, b| {
+            let age = |key: &PrivateKey| key.public().created();
+            age(b).cmp(&age(a)).then_with(|| a.id().cmp(&b.id()))
+        });
+        self.native.dedup_by(|a, b| a.id() == b.id());
+        self
+    }
+
+    /// The same keyring with its RSA keys only, and without memories.
+    #[must_use]
+    pub fn without_native(&self) -> Self {
+        Self { keys: self.keys.clone(), native: Vec::new(), memory: Mutex::default() }
+    }
+
+    /// Since when the key of an id is valid, if it is here.
+    pub fn valid_from(&self, id: &str) -> Option<Timestamp> {
+        let rsa = self.keys.iter().find(|key| key.id().as_str() == id);
+        let native = || self.native.iter().find(|key| key.id().as_str() == id);
+        rsa.map(|key| key.certificate().not_before())
+            .or_else(|| native().map(|key| key.public().created()))
+    }
+
+    /// The native keys, newest first.
+    pub fn native(&self) -> &[Arc<PrivateKey>] {
+        &self.native
+    }
+
+    /// The native key of a suite for which new values are sealed.
+    pub fn newest_native(&self, suite: Suite) -> Option<&Arc<PrivateKey>> {
+        self.native.iter().find(|key| key.suite() == suite)
     }
 
     /// The keys, newest first.
@@ -128,7 +193,7 @@ impl Keyring {
         self.keys.first()
     }
 
-    /// Opens one value of `spec.encryptedData`.
+    /// Opens one value of `spec.encryptedData`; a native one only with the label of its data key.
     pub fn unseal(&self, label: &Label, value: &str) -> Result<Unsealed, Error> {
         self.unseal_beside(None, label, value)
     }
@@ -140,6 +205,9 @@ impl Keyring {
         label: &Label,
         value: &str,
     ) -> Result<Unsealed, Error> {
+        if native::Value::is(value) {
+            return self.unseal_native(label, value);
+        }
         let envelope = Envelope::parse(value).map_err(Error::Envelope)?;
         let bits = envelope.key_bits();
         let tried = self.keys.iter().filter(|key| key.bits() == bits).count();
@@ -175,7 +243,7 @@ impl Keyring {
         let (mut opened, mut failed) = (BTreeMap::new(), BTreeMap::new());
         let mut last = None;
         for (key, value) in values {
-            match self.unseal_beside(last.as_ref(), label, value) {
+            match self.unseal_beside(last.as_ref(), &label.of(key), value) {
                 Ok(unsealed) => {
                     last = Some(unsealed.key_id.clone());
                     opened.insert(key.clone(), unsealed);
@@ -184,6 +252,48 @@ impl Keyring {
             }
         }
         if failed.is_empty() { Ok(opened) } else { Err(failed) }
+    }
+
+    fn unseal_native(&self, label: &Label, value: &str) -> Result<Unsealed, Error> {
+        let value = native::Value::parse(value).map_err(Error::Native)?;
+        let key = self.native_key_of(&value, label)?;
+        let opened = value.open(key, label);
+        let value = opened.map_err(|_| Error::Elsewhere { key_id: key.id() })?;
+        Ok(Unsealed { value, key_id: key.id(), attempts: 1 })
+    }
+
+    /// The key that a native value names, if it may be opened here.
+    fn native_key_of(&self, value: &native::Value, label: &Label) -> Result<&PrivateKey, Error> {
+        let ids: Vec<KeyId> = value.key_ids().collect();
+        let ours = self.native.iter().find(|key| ids.contains(&key.id()));
+        let ours = ours.ok_or(Error::NoNativeKey(ids))?;
+        if value.scope() != label.scope() {
+            let (sealed, asked) = (value.scope(), label.scope());
+            return Err(Error::OtherScope { sealed, asked });
+        }
+        Ok(ours)
+    }
+
+    /// Seals a value anew for the newest key of its kind.
+    ///
+    /// A native value keeps its other recipients. The label is that of the value's data key.
+    pub fn reseal(
+        &self,
+        label: &Label,
+        value: &str,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<String, Error> {
+        if !native::Value::is(value) {
+            let opened = self.unseal(label, value)?;
+            let newest = self.newest().ok_or(Error::NoKeys)?;
+            return Ok(newest.certificate().seal(label, opened.value.expose(), rng));
+        }
+        let value = native::Value::parse(value).map_err(Error::Native)?;
+        let key = self.native_key_of(&value, label)?;
+        // The key that opens it is one of its suite, so there is a newest.
+        let newest = self.newest_native(value.suite()).ok_or(Error::NoKeys)?;
+        let renewed = value.renew(key, newest.public(), label, rng);
+        renewed.map_err(|_| Error::Elsewhere { key_id: key.id() })
     }
 
     /// Tries the key at `first`, then all others of the right size, newest first.
@@ -235,6 +345,10 @@ impl Memory {
         }
         self.outcomes.insert(hash, outcome);
     }
+}
+
+fn listed(ids: &[KeyId]) -> String {
+    ids.iter().map(KeyId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// What is remembered about a value: it depends on the label, which the wrapped key is bound to.

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use super::{
     certificate::Certificate,
-    scope::{CLUSTER_WIDE, NAMESPACE_WIDE, Scope},
+    native::Recipients,
+    scope::{CLUSTER_WIDE, Label, NAMESPACE_WIDE, Scope},
 };
 use crate::plaintext::Plaintext;
 
@@ -78,12 +79,30 @@ pub struct Options {
     pub empty_allowed: bool,
 }
 
+/// Somebody for whom values are sealed.
+pub trait Target {
+    /// Seals the value with this label, which is that of its data key.
+    fn seal(&self, label: &Label, value: &[u8], rng: &mut dyn CryptoRng) -> String;
+}
+
+impl Target for Certificate {
+    fn seal(&self, label: &Label, value: &[u8], rng: &mut dyn CryptoRng) -> String {
+        Self::seal(self, label, value, rng)
+    }
+}
+
+impl Target for Recipients {
+    fn seal(&self, label: &Label, value: &[u8], rng: &mut dyn CryptoRng) -> String {
+        Self::seal(self, label, value, rng)
+    }
+}
+
 /// Seals every value of a Secret.
 pub fn seal(
     secret: &Value,
     options: Options,
-    certificate: &Certificate,
-    rng: &mut (impl CryptoRng + ?Sized),
+    target: &dyn Target,
+    rng: &mut dyn CryptoRng,
 ) -> Result<Value, Error> {
     check_kind(secret)?;
     let metadata = object(secret, "metadata")?.cloned().unwrap_or_default();
@@ -101,7 +120,7 @@ pub fn seal(
     let label = scope.label(namespace, name);
     let encrypted: Map<String, Value> = values
         .iter()
-        .map(|(key, value)| (key.clone(), certificate.seal(&label, value.expose(), rng).into()))
+        .map(|(key, value)| (key.clone(), target.seal(&label.of(key), value.expose(), rng).into()))
         .collect();
 
     let mut sealed = json!({

@@ -13,10 +13,18 @@ pub(super) struct Block {
 
 /// The first well-formed block whose label `wanted` accepts.
 pub(super) fn find(text: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Block> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut rest = text;
+    next(&mut std::str::from_utf8(text).ok()?, wanted)
+}
+
+/// Every well-formed block whose label `wanted` accepts.
+pub(super) fn all(text: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<Block> {
+    let mut rest = std::str::from_utf8(text).unwrap_or_default();
+    std::iter::from_fn(|| next(&mut rest, &wanted)).collect()
+}
+
+fn next(rest: &mut &str, wanted: impl Fn(&str) -> bool) -> Option<Block> {
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
-        rest = after;
+        *rest = after;
         let (label, body) = after.split_once("-----")?;
         if !wanted(label) {
             continue;

@@ -17,7 +17,7 @@ pub const NAMESPACE_WIDE: &str = "sealedsecrets.bitnami.com/namespace-wide";
 pub const CLUSTER_WIDE: &str = "sealedsecrets.bitnami.com/cluster-wide";
 
 /// Where a sealed value may be unsealed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Only under this name, in this namespace.
     #[default]
@@ -30,7 +30,15 @@ pub enum Scope {
 
 /// What a value is bound to; sealing and unsealing must agree on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Label(Vec<u8>);
+pub struct Label {
+    scope: Scope,
+    /// As far as the scope fixes them.
+    namespace: Option<String>,
+    name: Option<String>,
+    key: Option<String>,
+    /// What RSA-OAEP binds.
+    bytes: Vec<u8>,
+}
 
 impl Scope {
     /// The scope that annotations ask for; cluster-wide wins, and only exactly `"true"` counts.
@@ -56,11 +64,14 @@ impl Scope {
 
     /// The label of a value of the object `namespace/name`.
     pub fn label(self, namespace: &str, name: &str) -> Label {
-        Label(match self {
+        let bytes = match self {
             Self::Strict => format!("{namespace}/{name}").into_bytes(),
             Self::NamespaceWide => namespace.as_bytes().to_vec(),
             Self::ClusterWide => Vec::new(),
-        })
+        };
+        let namespace = (self != Self::ClusterWide).then(|| namespace.to_owned());
+        let name = (self == Self::Strict).then(|| name.to_owned());
+        Label { scope: self, namespace, name, key: None, bytes }
     }
 
     /// The scope as flags spell it.
@@ -74,9 +85,25 @@ impl Scope {
 }
 
 impl Label {
+    /// The label of the value under this data key, which native values are bound to as well.
+    #[must_use]
+    pub fn of(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    /// The scope that gave the label.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
     /// The bytes that RSA-OAEP binds.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// The parts that a native value binds: data key, namespace and name, as far as they are fixed.
+    pub(super) fn parts(&self) -> [Option<&str>; 3] {
+        [self.key.as_deref(), self.namespace.as_deref(), self.name.as_deref()]
     }
 }
 

@@ -84,6 +84,11 @@ impl Envelope {
         self.wrapped().len() * 8
     }
 
+    /// The size of what was sealed.
+    pub fn plaintext_len(&self) -> usize {
+        self.bytes.len() - self.body_at - TAG_BYTES
+    }
+
     /// All bytes, for remembering the value by its hash.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes

@@ -92,8 +92,13 @@ impl Classify for Error {
 /// A missing key may come; any other failure is the author's to mend.
 fn class<'f>(failures: impl IntoIterator<Item = &'f keyring::Error>) -> Class {
     let may_come = |error: &keyring::Error| match error {
-        keyring::Error::NoKeys | keyring::Error::NoKeyOfSize { .. } => true,
+        keyring::Error::NoKeys
+        | keyring::Error::NoKeyOfSize { .. }
+        | keyring::Error::NoNativeKey(_) => true,
         keyring::Error::Envelope(_)
+        | keyring::Error::Native(_)
+        | keyring::Error::OtherScope { .. }
+        | keyring::Error::Elsewhere { .. }
         | keyring::Error::NoKey { .. }
         | keyring::Error::Damaged { .. } => false,
     };

@@ -27,10 +27,7 @@ pub(super) fn is_synced(object: &SealedSecret) -> bool {
 /// The keys of `record`, the newest first, as far as they are still there.
 pub(super) fn sealed_by(record: Option<&Written>, ring: &Keyring) -> Vec<SealedBy> {
     let keys = record.into_iter().flat_map(|record| &record.keys);
-    let from = |id: &String| {
-        let key = ring.keys().iter().find(|key| key.id().as_str() == id)?;
-        Some(Time(key.certificate().not_before()))
-    };
+    let from = |id: &String| ring.valid_from(id).map(Time);
     let mut all: Vec<_> =
         keys.map(|id| SealedBy { key: id.clone(), valid_from: from(id) }).collect();
     all.sort_by(|a, b| {

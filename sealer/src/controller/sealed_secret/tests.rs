@@ -64,7 +64,7 @@ async fn templates_render_values_and_a_bad_one_is_named() {
     manifest["spec"]["template"] = json!({"data": {"url": url, "user": "{{ .user | upper }}"}});
     bed.create(manifest.clone()).await;
     let secret = bed.value("db", "url", "pg://app:hunter2@db").await;
-    assert_eq!(secret.data.unwrap()["user"].0, b"APP");
+    assert_eq!(secret.data.unwrap()["user"].0, b"app", "a decrypted value wins over a text");
     bed.patch(V, K, "db", json!({"spec": {"template": {"data": {"url": "{{ fail .user }}"}}}}))
         .await;
     failed(&bed, "db", "`spec.template.data.url` cannot be rendered").await;

@@ -10,6 +10,7 @@ use std::{process::ExitCode, time::Duration};
 use tests::{Bed, Outcome, crds, kubernetes::Kubernetes};
 
 mod image;
+mod native;
 mod program;
 mod seal;
 
@@ -110,6 +111,9 @@ async fn run(bed: &Bed, wanted: &[String]) -> Outcome {
             })
             .await?;
         }
+    }
+    if asked("seal-native") {
+        native::print();
     }
     if asked("seal-restart") {
         compare(&programs, async |program| seal::restart(bed, program, 1000).await).await?;

@@ -22,7 +22,7 @@ const STRICT_2048: &str = include_str!("../../../fixtures/sealed/2048.strict.txt
 
 fn parse(private: &[u8], certificate: &[u8]) -> Result<SealingKey, key::Error> {
     let private = Plaintext::new(private.to_vec());
-    SealingKey::parse(&private, certificate, jiff::Timestamp::UNIX_EPOCH)
+    SealingKey::parse(&private, certificate, Timestamp::UNIX_EPOCH)
 }
 
 fn key((private, certificate): (&[u8], &[u8])) -> Arc<SealingKey> {
@@ -32,7 +32,7 @@ fn key((private, certificate): (&[u8], &[u8])) -> Arc<SealingKey> {
 /// A key of its own.
 fn fresh() -> Arc<SealingKey> {
     let year = jiff::SignedDuration::from_hours(24 * 365);
-    let now = jiff::Timestamp::UNIX_EPOCH;
+    let now = Timestamp::UNIX_EPOCH;
     let made = certificate::generate("", now, year, &mut rand::rng()).expect("keys can be made");
     let parsed = SealingKey::parse(&made.private, made.certificate.as_bytes(), now);
     Arc::new(parsed.expect("what was made is a key pair"))
