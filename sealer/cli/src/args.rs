@@ -1,6 +1,8 @@
 //! What is typed.
 
-use crate::{cert, decrypt, encrypt, generate, persona, seal};
+use crate::{
+    cert, decrypt, encrypt, generate, inspect, keys, persona, reseal, seal, unseal, value,
+};
 
 /// Keeps secrets in Git: seals them for a cluster, encrypts and decrypts SOPS files.
 ///
@@ -16,7 +18,13 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Seal(seal::Args),
+    Unseal(unseal::Args),
+    Inspect(inspect::Args),
+    Reseal(reseal::Args),
+    Set(value::Set),
+    Unset(value::Unset),
     Cert(cert::Args),
+    Keys(keys::Args),
     #[command(short_flag = 'e')]
     Encrypt(encrypt::Args),
     #[command(short_flag = 'd')]

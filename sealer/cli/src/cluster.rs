@@ -45,7 +45,13 @@ impl Target {
         Controller::find(&self.connection(), &self.controller_namespace, &self.controller_name)
     }
 
-    fn connection(&self) -> Connection {
+    /// The namespace of the controller, and of its keys.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.controller_namespace
+    }
+
+    /// How the cluster is reached.
+    pub(crate) fn connection(&self) -> Connection {
         let context = self.context.clone();
         Connection {
             kubeconfig: self.kubeconfig.clone(),

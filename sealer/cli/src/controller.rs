@@ -93,7 +93,7 @@ impl Controller {
     }
 
     /// A SealedSecret with its values sealed for the newest key.
-    pub(crate) fn rotate(&self, sealed: &Value) -> Result<Value, Error> {
+    fn rotate(&self, sealed: &Value) -> Result<Value, Error> {
         match self.post("/v1/rotate", sealed) {
             Ok((StatusCode::OK, body)) => serde_json::from_slice(&body).map_err(|error| {
                 Error::Rotate { cause: format!("the answer is no JSON: {error}") }
@@ -101,6 +101,17 @@ impl Controller {
             Ok((status, body)) => Err(Error::Rotate { cause: refused(status, &body) }),
             Err(cause) => Err(Error::Rotate { cause }),
         }
+    }
+
+    /// The values of a SealedSecret, by key, sealed for the newest key.
+    pub(crate) fn rotate_values(&self, sealed: &Value) -> Result<Value, Error> {
+        let mut asked = sealed.clone();
+        // A controller has no use for texts that it must not render, and old ones would seal what
+        // they rendered.
+        if let Some(template) = asked["spec"]["template"].as_object_mut() {
+            template.remove("data");
+        }
+        Ok(self.rotate(&asked)?["spec"]["encryptedData"].take())
     }
 
     /// The status and the body, whatever they are.

@@ -11,6 +11,13 @@ pub(crate) enum Format {
     Json,
 }
 
+impl Format {
+    /// The format of a text.
+    pub(crate) fn of(text: &str) -> Self {
+        if text.trim_start().starts_with('{') { Self::Json } else { Self::Yaml }
+    }
+}
+
 /// A list of manifests as one text.
 pub(crate) fn manifests(manifests: &[Value], format: Format) -> String {
     let one = |manifest: &Value| match format {

@@ -20,15 +20,21 @@ mod extract;
 mod file;
 mod generate;
 mod identities;
+mod inspect;
+mod keys;
 mod kubeseal;
 mod local;
 mod manifests;
 mod persona;
 mod recovery;
+mod reseal;
 mod rules;
 mod seal;
+mod sealed_file;
 mod sops;
 mod terminal;
+mod unseal;
+mod value;
 mod web;
 
 use args::{Args, Command};
@@ -57,6 +63,12 @@ fn main() -> ExitCode {
 fn run(args: &Args, streams: &mut Streams<'_>) -> Result<ExitCode, Box<dyn terminal::Report>> {
     let done: Result<(), Box<dyn terminal::Report>> = match &args.command {
         Command::Seal(args) => seal::run(args, streams).map_err(Into::into),
+        Command::Unseal(args) => unseal::run(args, streams).map_err(Into::into),
+        Command::Inspect(args) => inspect::run(args, streams).map_err(Into::into),
+        Command::Reseal(args) => reseal::run(args, streams).map_err(Into::into),
+        Command::Set(args) => value::set(args, streams).map_err(Into::into),
+        Command::Unset(args) => value::unset(args, streams).map_err(Into::into),
+        Command::Keys(args) => keys::run(args, streams).map_err(Into::into),
         Command::Cert(args) => cert::run(args, streams).map_err(Into::into),
         Command::Encrypt(args) => encrypt::run(args, streams).map_err(Into::into),
         Command::Decrypt(args) => decrypt::run(args, streams).map_err(Into::into),

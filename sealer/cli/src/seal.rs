@@ -204,10 +204,7 @@ fn format(args: &Args, input: &str) -> emit::Format {
         let extension = args.sealed_secret_file.as_ref()?.extension()?.to_str()?;
         matches!(extension, "yaml" | "yml").then_some(emit::Format::Yaml)
     };
-    let like_input = || {
-        if input.trim_start().starts_with('{') { emit::Format::Json } else { emit::Format::Yaml }
-    };
-    args.format.or_else(by_name).unwrap_or_else(like_input)
+    args.format.or_else(by_name).unwrap_or_else(|| emit::Format::of(input))
 }
 
 impl From<ScopeName> for Scope {

@@ -12,6 +12,7 @@ use super::*;
 mod cluster;
 mod help;
 mod seal;
+mod sealed;
 mod sops;
 
 /// What one run printed.

@@ -76,7 +76,7 @@ impl Error {
 
 impl Connection {
     /// A client for the cluster.
-    pub(super) async fn client(&self) -> Result<Client, ControllerError> {
+    pub(crate) async fn client(&self) -> Result<Client, ControllerError> {
         Client::try_from(self.config().await?).map_err(ControllerError::Client)
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use yaml::Schema;
 
 use super::{Error, Flags, Format, input, product, shape, target::Target};
-use crate::{controller::Controller, emit, file, manifests, terminal::Streams};
+use crate::{controller::Controller, emit, file, manifests, sealed_file, terminal::Streams};
 
 /// Asks whether the controller opens every SealedSecret of the input.
 pub(super) fn validate(flags: &Flags, streams: &mut Streams<'_>) -> Result<(), Error> {
@@ -63,39 +63,25 @@ pub(super) fn re_encrypt(flags: &Flags, streams: &mut Streams<'_>) -> Result<(),
 
 /// `text` with the values of every SealedSecret sealed anew.
 fn edited(text: &str, path: &str, controller: &Controller) -> Result<String, Error> {
-    let objects = yaml::json::documents(text, Schema::Kubernetes).map_err(Error::Yaml)?;
-    let documents = yaml::parse(text).map_err(Error::Yaml)?;
-    let documents = documents.iter().filter(|document| !document.is_empty());
-    let failed = |source| Error::Edit { path: path.to_owned(), source };
-    let mut edits = Vec::new();
-    for (object, document) in objects.iter().filter(|object| !object.is_null()).zip(documents) {
+    sealed_file::rewrite(Path::new(path), text, |object| {
         if object["spec"]["data"].is_string() {
             return Err(Error::NotSealed { path: path.to_owned() });
         }
-        for (key, value) in rotated(object, controller)? {
-            let value = value.as_str().unwrap_or_default();
-            let path = ["spec", "encryptedData", &key];
-            edits.push(yaml::edit::put(text, &document.root, &path, value).map_err(failed)?);
-        }
-    }
-    yaml::edit::apply(text, &edits).map_err(failed)
+        let values = rotated(object, controller)?.into_iter();
+        Ok(values.map(|(key, value)| (key, value.as_str().map(str::to_owned))).collect())
+    })
 }
 
 /// The values of a SealedSecret, sealed anew by the controller.
 fn rotated(object: &Value, controller: &Controller) -> Result<Vec<(String, Value)>, Error> {
-    let mut asked = object.clone();
-    // A controller has no use for texts that it must not render, and old ones would seal the result.
-    if let Some(template) = asked["spec"]["template"].as_object_mut() {
-        template.remove("data");
-    }
-    let answer = controller.rotate(&asked)?;
-    let sealed = answer["spec"]["encryptedData"].as_object();
+    let answer = controller.rotate_values(object)?;
     let Some(old) = object["spec"]["encryptedData"].as_object().filter(|old| !old.is_empty())
     else {
-        let all = sealed.into_iter().flatten();
+        // The deprecated form comes back as one value a key.
+        let all = answer.as_object().into_iter().flatten();
         return Ok(all.map(|(key, value)| (key.clone(), value.clone())).collect());
     };
-    let of = |key: &String| sealed.and_then(|sealed| sealed.get(key)).filter(|it| it.is_string());
+    let of = |key: &String| answer.get(key).filter(|value| value.is_string());
     old.keys()
         .map(|key| match of(key) {
             Some(value) => Ok((key.clone(), value.clone())),

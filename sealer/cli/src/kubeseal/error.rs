@@ -5,7 +5,7 @@ use std::{io, iter};
 use sealer_core::sealed::{certificate, manifest};
 
 use super::shape::Mismatch;
-use crate::{controller, file, recovery, web};
+use crate::{controller, file, recovery, sealed_file, web};
 
 /// Why kubeseal failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub(super) enum Error {
     Edit { path: String, source: yaml::edit::Error },
     #[error("invalid value {0:?} for --request-timeout: use 1s, 2m or 3h")]
     Timeout(String),
+    #[error(transparent)]
+    Sealed(#[from] sealed_file::Error),
     #[error(transparent)]
     Recovery(#[from] recovery::Error),
     #[error(transparent)]

@@ -7,9 +7,27 @@ fn the_help_says_what_the_commands_do() {
     let mut command = Args::command();
     command.build();
     let mut all = command.render_long_help().to_string();
-    for name in ["seal", "cert", "encrypt", "decrypt", "completions", "man"] {
+    for name in [
+        "seal",
+        "unseal",
+        "inspect",
+        "reseal",
+        "set",
+        "unset",
+        "cert",
+        "keys",
+        "encrypt",
+        "decrypt",
+        "completions",
+        "man",
+    ] {
         let help = command.find_subcommand_mut(name).unwrap().render_long_help();
         all = format!("{all}\n==== {name} ====\n{help}");
+    }
+    let keys = command.find_subcommand_mut("keys").unwrap();
+    for name in ["list", "export", "backup", "import", "rotate"] {
+        let help = keys.find_subcommand_mut(name).unwrap().render_long_help();
+        all = format!("{all}\n==== keys {name} ====\n{help}");
     }
     insta::assert_snapshot!(all);
 }
