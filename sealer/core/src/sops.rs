@@ -11,6 +11,7 @@
 pub mod age;
 pub mod cipher;
 pub mod config;
+pub mod content;
 pub mod datakey;
 mod format;
 pub mod key;

@@ -9,8 +9,8 @@ use super::{
     visit::Visitor,
 };
 
-mod dotenv;
-mod ini;
+pub(super) mod dotenv;
+pub(super) mod ini;
 pub(super) mod json;
 mod yaml;
 

@@ -182,10 +182,10 @@ pub(in crate::sops) fn value(leaf: &Leaf) -> String {
     }
 }
 
-fn meant(raw: &str) -> String {
+pub(in crate::sops) fn meant(raw: &str) -> String {
     raw.replace("\\n", "\n")
 }
 
-fn spelled(text: &str) -> String {
+pub(in crate::sops) fn spelled(text: &str) -> String {
     text.replace('\n', "\\n")
 }

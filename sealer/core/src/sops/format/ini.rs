@@ -14,7 +14,7 @@ use crate::sops::{
     visit::{At, Lost, New, Spelling, Visitor, Whole},
 };
 
-mod parse;
+pub(in crate::sops) mod parse;
 
 use parse::{Block, Key, Section};
 

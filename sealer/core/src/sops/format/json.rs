@@ -13,10 +13,10 @@ use crate::sops::{
 };
 
 mod parse;
-mod write;
+pub(in crate::sops) mod write;
 
 pub use parse::Error;
-pub(in crate::sops) use parse::{Member, Node, Value};
+pub(in crate::sops) use parse::{Member, Node, Value, parse as parse_value};
 
 /// An object at the top.
 pub(in crate::sops) struct Document<'s> {

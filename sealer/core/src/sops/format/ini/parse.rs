@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::Range};
 use super::Error;
 
 /// A section; the first is that of the keys before any header, and always there.
-pub(super) struct Section<'s> {
+pub(in crate::sops) struct Section<'s> {
     pub name: &'s str,
     /// Where the line of its header begins; nothing for the first.
     pub header: Option<usize>,
@@ -14,7 +14,7 @@ pub(super) struct Section<'s> {
 }
 
 /// A key with its value.
-pub(super) struct Key {
+pub(in crate::sops) struct Key {
     pub name: String,
     /// The value as it is meant, and its bytes with quotes and continued lines.
     pub value: String,
@@ -26,12 +26,12 @@ pub(super) struct Key {
 ///
 /// Each span begins with `;` or `#`.
 #[derive(Default)]
-pub(super) struct Block(pub Vec<Range<usize>>);
+pub(in crate::sops) struct Block(pub Vec<Range<usize>>);
 
 /// A byte order mark is not a part of the first line.
 const BOM: char = '\u{feff}';
 
-pub(super) fn parse(source: &str) -> Result<Vec<Section<'_>>, Error> {
+pub(in crate::sops) fn parse(source: &str) -> Result<Vec<Section<'_>>, Error> {
     let first = Section { name: "DEFAULT", header: None, comment: Block::default(), keys: vec![] };
     let mut parser = Parser {
         source,

@@ -52,7 +52,7 @@ impl Error {
     }
 }
 
-pub(super) fn parse(source: &str) -> Result<Node<'_>, Error> {
+pub(in crate::sops) fn parse(source: &str) -> Result<Node<'_>, Error> {
     let mut parser = Parser { source, at: 0, depth: 0 };
     parser.blanks();
     let root = parser.value()?;
