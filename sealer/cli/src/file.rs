@@ -89,19 +89,33 @@ pub(crate) fn replace(path: &Path, text: &[u8], readers: Readers) -> Result<(), 
     exchange(path, text, readers).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
-fn exchange(path: &Path, text: &[u8], readers: Readers) -> io::Result<()> {
+/// As [`replace`], with the system's own error.
+///
+/// What is no regular file, such as a pipe or a terminal, is written to as it is.
+pub(crate) fn exchange(path: &Path, text: &[u8], readers: Readers) -> io::Result<()> {
+    let existing = fs::metadata(path).ok();
+    if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+        return fs::OpenOptions::new().write(true).open(path)?.write_all(text);
+    }
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(text)?;
-    if readers == Readers::AsBefore
-        && let Ok(existing) = fs::metadata(&target)
-    {
-        file.as_file().set_permissions(existing.permissions())?;
+    if let Some(existing) = existing {
+        keep_owner(file.as_file(), &existing);
+        if readers == Readers::AsBefore {
+            file.as_file().set_permissions(existing.permissions())?;
+        }
     }
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Gives a new file to the owner of the old one, which only root can; others keep it.
+fn keep_owner(file: &fs::File, existing: &fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let _ = fchown(file, Some(existing.uid()), Some(existing.gid()));
 }
 
 fn named(path: Option<&Path>) -> Option<&Path> {

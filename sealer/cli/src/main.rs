@@ -11,9 +11,11 @@ use clap::Parser as _;
 
 mod args;
 mod cert;
+mod child;
 mod cluster;
 mod controller;
 mod decrypt;
+mod editor;
 mod emit;
 mod encrypt;
 mod extract;
@@ -21,6 +23,7 @@ mod file;
 mod generate;
 mod identities;
 mod inspect;
+mod keychain;
 mod keys;
 mod kubeseal;
 mod local;
@@ -29,9 +32,11 @@ mod persona;
 mod recovery;
 mod reseal;
 mod rules;
+mod scratch;
 mod seal;
 mod sealed_file;
 mod sops;
+mod steps;
 mod terminal;
 mod unseal;
 mod value;
@@ -42,6 +47,7 @@ use persona::{Call, Environment, Persona, Words};
 use terminal::{Streams, explain};
 
 fn main() -> ExitCode {
+    close();
     let (mut stdin, mut stdout, mut stderr) =
         (io::stdin().lock(), io::stdout().lock(), io::stderr());
     let mut streams = Streams {
@@ -58,6 +64,13 @@ fn main() -> ExitCode {
     let environment = Environment::of_process();
     let streams = &mut streams;
     persona.run(&mut Call { words: &words[1..], environment: &environment, streams })
+}
+
+/// Keeps other processes of the user out of our memory, and our memory out of core dumps.
+fn close() {
+    // What cannot be had must not keep anybody from decrypting.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 fn run(args: &Args, streams: &mut Streams<'_>) -> Result<ExitCode, Box<dyn terminal::Report>> {

@@ -34,7 +34,7 @@ pub(crate) struct Call<'c, 's> {
 }
 
 /// The environment of the process, read once; tests make their own.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Environment(Vec<(OsString, OsString)>);
 
 impl Persona {
@@ -59,7 +59,14 @@ impl Persona {
 #[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
-        Self(variables.map(|(name, value)| (name.into(), value.into())).into())
+        Self::from(&variables[..])
+    }
+}
+
+#[cfg(test)]
+impl From<&[(&str, &str)]> for Environment {
+    fn from(variables: &[(&str, &str)]) -> Self {
+        Self(variables.iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
@@ -73,6 +80,11 @@ impl Environment {
     /// The variables of this process.
     pub(crate) fn of_process() -> Self {
         Self(std::env::vars_os().collect())
+    }
+
+    /// All variables, as a child inherits them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// The value of a variable that is set, even to nothing.

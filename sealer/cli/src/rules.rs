@@ -1,6 +1,7 @@
 //! For whom a file is encrypted: what the flags say, or else the nearest `.sops.yaml`.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -8,7 +9,9 @@ use std::{
 use sealer_core::sops::{
     age::{self, Recipient},
     config::{self, Config, Creation},
+    content::Indents,
     selector::{self, Fields, Selector},
+    store::Format,
 };
 
 /// The name of the file with creation rules.
@@ -136,17 +139,74 @@ impl Flags {
     }
 
     fn ruled(&self, name: Option<&Path>, here: &Path) -> Result<Option<Creation>, Error> {
-        let found = || {
-            let mut folders = here.ancestors().take(LEVELS);
-            folders.find_map(|folder| Some(folder.join(CONFIG)).filter(|path| path.is_file()))
-        };
-        let Some(path) = self.config.clone().or_else(found) else { return Ok(None) };
-        let text = fs::read_to_string(&path)
-            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        let Some(rules) = Rules::find(self.config.as_deref(), here)? else { return Ok(None) };
+        let Rules { path, config, .. } = rules;
         let relative = relative(name.unwrap_or(Path::new("")), here, &path);
-        let creation = Config::parse(&text).and_then(|config| config.creation(&relative));
+        let creation = config.creation(&relative);
         creation.map(Some).map_err(|source| Error::Config { path, source })
     }
+}
+
+/// The rules of one `.sops.yaml`.
+pub(crate) struct Rules {
+    path: PathBuf,
+    config: Config,
+    here: PathBuf,
+}
+
+impl Rules {
+    /// The rules of the file that is named, or else of the nearest one upwards from `here`.
+    pub(crate) fn find(named: Option<&Path>, here: &Path) -> Result<Option<Self>, Error> {
+        let Some(path) = named.map(Path::to_owned).or_else(|| nearest(here, CONFIG)) else {
+            return Ok(None);
+        };
+        let text = fs::read_to_string(&path)
+            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        let config =
+            Config::parse(&text).map_err(|source| Error::Config { path: path.clone(), source })?;
+        Ok(Some(Self { path, config, here: here.to_owned() }))
+    }
+
+    /// The rule for a file; nothing if there are no rules at all.
+    ///
+    /// `context` is the encryption context of AWS keys that the rule lists outside of groups.
+    pub(crate) fn rule(
+        &self,
+        name: &Path,
+        context: &BTreeMap<String, String>,
+    ) -> Result<Option<config::Rule>, Error> {
+        if self.config.is_empty() {
+            return Ok(None);
+        }
+        let rule = self.config.rule(&relative(name, &self.here, &self.path), context);
+        rule.map(Some).map_err(|source| Error::Config { path: self.path.clone(), source })
+    }
+
+    /// How deep files of a format are indented, where the rules say so.
+    pub(crate) fn indents(&self, format: Format) -> Option<Indents> {
+        let stores = self.config.stores();
+        match format {
+            Format::Yaml => stores.yaml_indent?,
+            Format::Json => stores.json_indent?,
+            Format::Dotenv | Format::Ini | Format::Binary => return None,
+        };
+        let blanks = |indent: Option<i64>| indent.and_then(|indent| usize::try_from(indent).ok());
+        let yaml = blanks(stores.yaml_indent).filter(|indent| *indent > 0);
+        Some(Indents {
+            yaml: yaml.unwrap_or(Indents::default().yaml),
+            json: blanks(stores.json_indent),
+        })
+    }
+}
+
+/// A file that somebody took for the one with rules.
+pub(crate) fn misnamed(here: &Path) -> Option<PathBuf> {
+    nearest(here, ".sops.yml")
+}
+
+fn nearest(here: &Path, name: &str) -> Option<PathBuf> {
+    let mut folders = here.ancestors().take(LEVELS);
+    folders.find_map(|folder| Some(folder.join(name)).filter(|path| path.is_file()))
 }
 
 /// The file's path as the rules see it: from the directory of the file with rules.

@@ -62,6 +62,7 @@ mod sops;
 mod sops_keyservice;
 mod sops_kms;
 mod sops_local;
+mod sops_persona;
 mod sops_sync;
 mod sops_tools;
 mod stock;
@@ -119,6 +120,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         sops_keyservice::trials,
         sops_kms::trials,
         sops_local::trials,
+        sops_persona::trials,
         sops_sync::trials,
         sops_tools::trials,
         stock::trials,
