@@ -23,6 +23,7 @@ demo: ## Shows both daemons at work, without a cluster
 test: bed fmt lint deny ## Runs every check and every test, on real servers
 	cargo build --locked -p sealer -p imagebot -p sealctl
 	INSTA_UPDATE=no cargo test --locked --workspace
+	tests/fuzz/run 3
 
 .PHONY: test-full
 test-full: ## Runs the same with the long corpora, and kills processes 200 times instead of 20
@@ -64,5 +65,5 @@ generate: ## Writes what is made from the source: CRDs of the charts, tables of 
 	cargo run --locked --quiet -p tests --bin crds
 
 .PHONY: fuzz
-fuzz: ## Fuzzes TARGET (see tests/fuzz) for SECONDS; needs a nightly toolchain and cargo-fuzz
-	cd tests && cargo +nightly fuzz run --fuzz-dir fuzz $(TARGET) -- -max_total_time=$(or $(SECONDS),60)
+fuzz: ## Fuzzes TARGET, or every parser of foreign bytes, for SECONDS each
+	tests/fuzz/run $(or $(SECONDS),60) $(TARGET)

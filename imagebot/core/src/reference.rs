@@ -97,14 +97,15 @@ impl Repository {
         if !is_host(registry) {
             return Err(Error::Registry(name.to_owned()));
         }
-        if !is_path(path) {
-            return Err(Error::Path(name.to_owned()));
-        }
         // Hosts know no case.
         let registry = registry.to_ascii_lowercase();
         let hub = HUB_ALIASES.contains(&registry.as_str());
         let path =
             if hub && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+        // The implied folder counts.
+        if !is_path(&path) {
+            return Err(Error::Path(name.to_owned()));
+        }
         Ok(Self { registry: if hub { HUB.to_owned() } else { registry }, path })
     }
 

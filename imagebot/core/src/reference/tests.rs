@@ -36,6 +36,14 @@ fn names_are_canonical() {
 }
 
 #[test]
+fn the_implied_folder_counts_for_the_length_of_a_name() {
+    let longest = "a".repeat(255 - "library/".len());
+    let canonical = Reference::parse(&longest).unwrap().canonical();
+    assert!(Reference::parse(&canonical).is_ok());
+    assert!(matches!(Reference::parse(&format!("{longest}a")), Err(Error::Path(_))));
+}
+
+#[test]
 fn what_is_no_image_is_refused_with_the_remedy() {
     let digest = format!("sha256:{}", "a1".repeat(32));
     #[rustfmt::skip]
