@@ -59,6 +59,7 @@ mod seal_quiet;
 mod seal_stage;
 mod seal_upstream;
 mod sops;
+mod sops_keys_page;
 mod sops_keyservice;
 mod sops_kms;
 mod sops_local;
@@ -118,6 +119,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         seal_upstream::trials,
         sops::trials,
         sops_keyservice::trials,
+        sops_keys_page::trials,
         sops_kms::trials,
         sops_local::trials,
         sops_persona::trials,
