@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use clap::{CommandFactory as _, Parser};
@@ -87,6 +88,11 @@ pub struct Args {
     #[arg(long, env = "SIGNET_SSH_HOSTKEY_ALGOS", value_name = "NAMES", value_delimiter = ',')]
     pub ssh_hostkey_algos: Vec<String>,
 
+    /// What is switched on or off: `ObjectLevelWorkloadIdentity=true` lets objects with a cloud's
+    /// `provider` log in as the ServiceAccount that they name
+    #[arg(long, env = "SIGNET_FEATURE_GATES", value_name = "NAME=BOOL", value_delimiter = ',')]
+    pub feature_gates: Vec<Gate>,
+
     /// The identity that Azure gave to this process.
     #[command(flatten)]
     pub azure: source::azure::Environment,
@@ -102,7 +108,46 @@ pub struct Args {
     pub xdg_cache_home: Option<PathBuf>,
 }
 
+/// A feature that is switched on or off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Its name, as Flux has it.
+    pub name: String,
+    /// Whether it is on.
+    pub on: bool,
+}
+
+/// A text is no switch.
+#[derive(Debug, thiserror::Error)]
+#[error("write `NAME=true` or `NAME=false`")]
+pub struct NoGate;
+
+impl FromStr for Gate {
+    type Err = NoGate;
+
+    fn from_str(text: &str) -> Result<Self, NoGate> {
+        let (name, on) = text.split_once('=').ok_or(NoGate)?;
+        let on = on.trim().parse().map_err(|_| NoGate)?;
+        Ok(Self { name: name.trim().to_owned(), on })
+    }
+}
+
+/// The one feature gate of Flux's that means something here.
+const WORKLOAD_IDENTITY: &str = "ObjectLevelWorkloadIdentity";
+
+impl Gate {
+    /// Whether it means something here. Flux has others, for what is always so here or never.
+    pub fn is_known(&self) -> bool {
+        self.name == WORKLOAD_IDENTITY
+    }
+}
+
 impl Args {
+    /// Whether objects may log in to clouds as ServiceAccounts of their namespaces.
+    pub fn workload_identity(&self) -> bool {
+        self.feature_gates.iter().rfind(|gate| gate.is_known()).is_some_and(|gate| gate.on)
+    }
+
     /// How fast a registry is asked; twice as much at once, after a rest.
     pub fn pace(&self) -> Pace {
         let per_second = f64::from(self.registry_qps);
@@ -154,7 +199,27 @@ mod tests {
             "--log-encoding=json",
         ];
         let args = Typed::try_parse_from(typed).unwrap().daemon;
+        assert!(!args.workload_identity());
         assert_eq!(args.cache_dir(), Some(PathBuf::from("/data")));
         assert!(args.no_cross_namespace_refs);
+    }
+
+    #[test]
+    fn a_feature_gate_is_opened_and_shut_by_name() {
+        let open = "--feature-gates=FluxStorage=true,ObjectLevelWorkloadIdentity=true";
+        #[rustfmt::skip]
+        let cases = [
+            (vec![open],                                                             true,  1),
+            (vec![open, "--feature-gates=ObjectLevelWorkloadIdentity=false"],        false, 1),
+            (vec!["--feature-gates=GitSparseCheckout=true"],                         false, 1),
+        ];
+        for (typed, on, unknown) in cases {
+            let words = std::iter::once("imagebot").chain(typed.iter().copied());
+            let args = Typed::try_parse_from(words).unwrap().daemon;
+            assert_eq!(args.workload_identity(), on, "{typed:?}");
+            let others = args.feature_gates.iter().filter(|gate| !gate.is_known());
+            assert_eq!(others.count(), unknown, "{typed:?}");
+        }
+        assert!(Typed::try_parse_from(["imagebot", "--feature-gates=X"]).is_err());
     }
 }

@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::{
     args::Args,
     controller::{
-        image_policy::ImagePolicies, image_repository::ImageRepositories,
+        access::Workloads, image_policy::ImagePolicies, image_repository::ImageRepositories,
         image_update_automation::ImageUpdateAutomations, inherited,
         registry_receiver::RegistryReceivers, wake,
     },
@@ -46,6 +46,8 @@ pub struct Settings {
     pub azure: source::azure::Environment,
     /// What is offered to ssh servers.
     pub ssh: repo::Algorithms,
+    /// Whether objects may log in to clouds as ServiceAccounts of their namespaces.
+    pub workloads: Workloads,
     /// How fast a registry is asked where it does not say.
     pub pace: Pace,
     /// What the environment says about clouds.
@@ -92,6 +94,8 @@ impl Error {
 
 /// Runs the daemon until it is told to end.
 pub async fn run(args: Args) -> Result<(), Error> {
+    let gates: Vec<_> = args.feature_gates.iter().filter(|gate| !gate.is_known()).collect();
+    let gates: Vec<_> = gates.into_iter().map(|gate| gate.name.clone()).collect();
     let settings = Settings {
         cache_dir: args.cache_dir().ok_or(Error::NoCache)?,
         git_cache_bytes: args.git_cache_mib << 20,
@@ -102,10 +106,14 @@ pub async fn run(args: Args) -> Result<(), Error> {
         azure: args.azure.clone(),
         ssh: repo::Algorithms::named(&args.ssh_kex_algos, &args.ssh_hostkey_algos)
             .map_err(Error::Algorithms)?,
+        workloads: Workloads(args.workload_identity()),
         pace: args.pace(),
         clouds: Args::clouds(),
     };
     let mut process = Process::start("imagebot", args.common, local_kinds).await?;
+    for gate in gates {
+        warn!(gate, "the feature gate has no meaning here");
+    }
     let receivers = settings.receivers;
     process.expect(imagebot_api::FIELDS, |kind| receivers || kind != "RegistryReceiver");
     let (mut always, mut leading) = <_>::default();
@@ -145,7 +153,8 @@ pub fn assemble(
     let policies = core.watch::<ImagePolicy>(leading);
 
     let hooks = settings.receivers.then(|| hooks(core, &repositories, always, leading));
-    let images = ImageRepositories::new(core.clone(), Arc::clone(&tags), registry.clone(), scanned);
+    let reach = || (registry.clone(), settings.workloads);
+    let images = ImageRepositories::new(core.clone(), Arc::clone(&tags), reach(), scanned);
     leading.add(
         "ImageRepository",
         drive(core.clone(), Arc::new(images), repositories.clone(), stream::empty()),
@@ -156,7 +165,7 @@ pub fn assemble(
     let picks = ImagePolicies::new(
         core.clone(),
         tags,
-        registry,
+        reach(),
         repositories.clone(),
         settings.no_cross_namespace,
     );

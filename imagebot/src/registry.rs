@@ -46,7 +46,7 @@ use self::{
 };
 pub use self::{
     access::{Access, Proxy},
-    cloud::{Cloud, Environment, Error as CloudError},
+    cloud::{Cloud, Environment, Error as CloudError, Workload},
     content::{Content, Descriptor, Image, Manifest},
     error::Error,
     gate::Pace,

@@ -29,25 +29,8 @@ pub enum Call<'c> {
 impl Moto {
     /// Starts a Moto in which `calls` were made, with a user who may do what `actions` say.
     pub async fn start(bed: &Bed, actions: &[&str], calls: &[Call<'_>]) -> Outcome<Self> {
-        let port = port::free();
-        let mut command = bed.command("moto_server");
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         // What makes the user is not checked, nor what was asked for besides.
-        command.env("INITIAL_NO_AUTH_ACTION_COUNT", (calls.len() + 3).to_string());
-        let log = bed.path("log").join(bed.unique("moto"));
-        let process = Process::start("moto_server", command, log)?;
-        let url = format!("http://127.0.0.1:{port}");
-        let data = format!("{url}/moto-api/data.json");
-        process
-            .ready(Duration::from_secs(60), async || bed.http().answers(&data, 200).await)
-            .await?;
-        let mut moto = Self {
-            url,
-            id: String::new(),
-            secret: String::new(),
-            answers: Vec::new(),
-            _process: process,
-        };
+        let mut moto = Self::launch(bed, calls.len() + 3).await?;
         for call in calls {
             let answer = moto.call(bed, call).await?;
             moto.answers.push(answer);
@@ -67,6 +50,34 @@ impl Moto {
         moto.id = element(&key, "AccessKeyId").ok_or_else(missing)?;
         moto.secret = element(&key, "SecretAccessKey").ok_or_else(missing)?;
         Ok(moto)
+    }
+
+    /// Starts a Moto that has no user and checks nothing: it knows a call that nobody signs, such as
+    /// one that trades a token, only so.
+    pub async fn credulous(bed: &Bed) -> Outcome<Self> {
+        Self::launch(bed, usize::MAX >> 32).await
+    }
+
+    /// Starts a Moto that believes so many calls.
+    async fn launch(bed: &Bed, believed: usize) -> Outcome<Self> {
+        let port = port::free();
+        let mut command = bed.command("moto_server");
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        command.env("INITIAL_NO_AUTH_ACTION_COUNT", believed.to_string());
+        let log = bed.path("log").join(bed.unique("moto"));
+        let process = Process::start("moto_server", command, log)?;
+        let url = format!("http://127.0.0.1:{port}");
+        let data = format!("{url}/moto-api/data.json");
+        process
+            .ready(Duration::from_secs(60), async || bed.http().answers(&data, 200).await)
+            .await?;
+        Ok(Self {
+            url,
+            id: String::new(),
+            secret: String::new(),
+            answers: Vec::new(),
+            _process: process,
+        })
     }
 
     async fn call(&self, bed: &Bed, call: &Call<'_>) -> Outcome<String> {

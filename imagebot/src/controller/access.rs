@@ -6,10 +6,13 @@ use kube::ResourceExt as _;
 use reconcile::{
     Class, Core,
     error::class_of_api_error,
+    request,
     secret::{self, Secret},
 };
 
 use crate::registry::{self, Access, Cloud, Keychain, Proxy};
+
+mod workload;
 
 /// Where Kubernetes keeps Docker's configuration: the key of today, and the one before it.
 const KEYS: [&str; 2] = [".dockerconfigjson", ".dockercfg"];
@@ -54,6 +57,37 @@ pub enum Error {
         /// Why.
         source: Box<kube::Error>,
     },
+    /// Kubernetes gives no token of the ServiceAccount.
+    #[error("could not get a token of the ServiceAccount `{name}` of `spec.serviceAccountName`")]
+    Token {
+        /// The ServiceAccount.
+        name: String,
+        /// Why.
+        source: request::Error,
+    },
+    /// The ServiceAccount does not say who it is to the cloud.
+    #[error("the ServiceAccount `{name}` has no annotation `{key}`")]
+    NoAnnotation {
+        /// The ServiceAccount.
+        name: String,
+        /// The annotation.
+        key: &'static str,
+    },
+    /// An annotation of the ServiceAccount cannot be used.
+    #[error("the annotation `{key}` of the ServiceAccount `{name}` is not of the form `{form}`")]
+    Annotation {
+        /// The ServiceAccount.
+        name: String,
+        /// The annotation.
+        key: &'static str,
+        /// How it should look.
+        form: &'static str,
+    },
+    /// The cloud's login of another ServiceAccount than the daemon's.
+    #[error(
+        "`spec.serviceAccountName` with `spec.provider` needs the feature gate `ObjectLevelWorkloadIdentity`"
+    )]
+    FeatureGate,
 }
 
 impl Error {
@@ -62,6 +96,10 @@ impl Error {
         match self {
             Self::Secret(error) => error.class(),
             Self::NoKeychain { .. } | Self::Unfit { .. } | Self::Half { .. } => Class::Waiting,
+            Self::NoAnnotation { .. } | Self::Annotation { .. } => Class::Waiting,
+            Self::FeatureGate => Class::Stalled,
+            Self::Token { source, .. } if source.is_not_found() => Class::Waiting,
+            Self::Token { source, .. } => source.class(),
             Self::Account { source, .. } => match source.as_ref() {
                 kube::Error::Api(status) if status.code == 404 => Class::Waiting,
                 source => class_of_api_error(source),
@@ -78,21 +116,54 @@ impl Error {
             }
             Self::Half { lacks, .. } => Some(format!("add `{lacks}`")),
             Self::Secret(_) => Some("create it, or correct the reference".to_owned()),
+            Self::NoAnnotation { key, .. } => {
+                Some(format!("annotate the ServiceAccount with `{key}`"))
+            }
+            Self::Annotation { .. } => Some("correct it".to_owned()),
+            Self::Token { .. } => Some(
+                "grant `get` on `serviceaccounts` and `create` on `serviceaccounts/token` to the daemon: `features.workloadIdentity` of the chart"
+                    .to_owned(),
+            ),
+            Self::FeatureGate => Some(
+                "start the daemon with `--feature-gates=ObjectLevelWorkloadIdentity=true` (`features.workloadIdentity` of the chart), or remove `spec.serviceAccountName`"
+                    .to_owned(),
+            ),
             Self::Account { .. } => None,
         }
     }
 }
 
+/// Whether objects may log in to clouds as ServiceAccounts of their namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Workloads(pub bool);
+
+impl Workloads {
+    /// Whether `object` asks for nothing that it may not have.
+    pub fn admit(self, object: &ImageRepository) -> Result<(), Error> {
+        let spec = &object.spec;
+        let asked = spec.provider != Provider::Generic && spec.service_account_name.is_some();
+        if asked && !self.0 { Err(Error::FeatureGate) } else { Ok(()) }
+    }
+}
+
 /// How `object` says to log in.
-pub async fn of(core: &Core, object: &ImageRepository) -> Result<Access, Error> {
+pub async fn of(
+    core: &Core,
+    workloads: Workloads,
+    object: &ImageRepository,
+) -> Result<Access, Error> {
+    workloads.admit(object)?;
     let spec = &object.spec;
     let namespace = object.namespace().unwrap_or_default();
     let read = async |field, name: &str| Secret::read(core, field, &namespace, name).await;
     let mut access = Access::default().insecure(spec.insecure);
-    access = match cloud(spec.provider) {
+    access = match (cloud(spec.provider), &spec.service_account_name) {
         // As upstream has it, the cloud's login is the only one then.
-        Some(cloud) => access.cloud(cloud),
-        None => access.keychain(keychains(core, object, &namespace).await?),
+        (Some(cloud), None) => access.cloud(cloud),
+        (Some(cloud), Some(account)) => {
+            access.workload(cloud, workload::of(core, object, cloud, account).await?)
+        }
+        (None, _) => access.keychain(keychains(core, object, &namespace).await?),
     };
     if let Some(reference) = &spec.cert_secret_ref {
         access = certificates(access, &read("spec.certSecretRef", &reference.name).await?)?;

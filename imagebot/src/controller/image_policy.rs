@@ -39,7 +39,7 @@ use self::{
     lists::{Listed, Lists},
     rules::{Held, Rules},
 };
-use super::access;
+use super::access::{self, Workloads};
 use crate::{registry::Registry, tags::Tags};
 
 pub use error::Error;
@@ -52,6 +52,7 @@ pub struct ImagePolicies {
     core: Core,
     lists: Lists,
     registry: Registry,
+    workloads: Workloads,
     repositories: Watched<ImageRepository>,
     no_cross_namespace: bool,
     facts: Facts,
@@ -88,13 +89,23 @@ impl ImagePolicies {
     pub fn new(
         core: Core,
         tags: Arc<Tags>,
-        registry: Registry,
+        (registry, workloads): (Registry, Workloads),
         repositories: Watched<ImageRepository>,
         no_cross_namespace: bool,
     ) -> Self {
         let (facts, keeping) = (Facts::default(), Keeping::default());
         let (lists, kept) = (Lists::new(Arc::clone(&tags)), Kept::new(tags));
-        Self { core, lists, registry, repositories, no_cross_namespace, facts, kept, keeping }
+        Self {
+            core,
+            lists,
+            registry,
+            workloads,
+            repositories,
+            no_cross_namespace,
+            facts,
+            kept,
+            keeping,
+        }
     }
 
     /// The ImageRepository that `object` refers to, if it may.
@@ -143,7 +154,8 @@ impl ImagePolicies {
     /// The digest that `tag` names now.
     async fn digest(&self, repository: &ImageRepository, tag: &str) -> Result<String, Error> {
         let image = Repository::parse(&repository.spec.image).map_err(Error::Image)?;
-        let access = access::of(&self.core, repository).await.map_err(Error::Access)?;
+        let access =
+            access::of(&self.core, self.workloads, repository).await.map_err(Error::Access)?;
         let digest = self.registry.digest(&image, tag, &access).await;
         let reference = format!("{}:{tag}", repository.spec.image);
         digest.map_err(|source| Error::Digest { reference, source })

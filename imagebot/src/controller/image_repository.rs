@@ -12,7 +12,7 @@ mod telemetry;
 use std::{sync::Arc, time::Duration};
 
 use futures::channel::mpsc;
-use imagebot_api::{ImageRepository, image_repository::Provider};
+use imagebot_api::ImageRepository;
 use imagebot_core::{
     reference::Repository,
     tags::{self as list, Exclusions, guard::Limit},
@@ -23,7 +23,7 @@ use reconcile::{Core, Reconciler, Report};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use super::{
-    access,
+    access::{self, Workloads},
     due::{is_due, open_request},
 };
 use crate::{
@@ -43,6 +43,7 @@ pub struct ImageRepositories {
     core: Core,
     tags: Arc<Tags>,
     registry: Registry,
+    workloads: Workloads,
     scanned: mpsc::UnboundedSender<Scanned>,
     telemetry: Telemetry,
     /// Who reads Secrets: many wait for registries, and few may ask the API at once.
@@ -119,12 +120,12 @@ impl ImageRepositories {
     pub fn new(
         core: Core,
         tags: Arc<Tags>,
-        registry: Registry,
+        (registry, workloads): (Registry, Workloads),
         scanned: mpsc::UnboundedSender<Scanned>,
     ) -> Self {
         let telemetry = Telemetry::register(&core.metrics);
         let readers = Semaphore::new(core.concurrency.into());
-        Self { core, tags, registry, scanned, telemetry, readers }
+        Self { core, tags, registry, workloads, scanned, telemetry, readers }
     }
 
     /// Reads what the registry has, within the object's time.
@@ -133,7 +134,7 @@ impl ImageRepositories {
             let access = {
                 // It is never closed.
                 let _turn = self.readers.acquire().await.ok();
-                access::of(&self.core, object).await.map_err(Error::Access)?
+                access::of(&self.core, self.workloads, object).await.map_err(Error::Access)?
             };
             let tags = self.own(object, valid);
             let memo = move || tags.memo().map(|memo| Memo::decode(&memo)).unwrap_or_default();
@@ -173,9 +174,7 @@ impl Reconciler for ImageRepositories {
 
     fn validate(&self, object: &ImageRepository) -> Result<Valid, Error> {
         let spec = &object.spec;
-        if spec.provider != Provider::Generic && spec.service_account_name.is_some() {
-            return Err(Error::FeatureGate);
-        }
+        self.workloads.admit(object).map_err(Error::Access)?;
         let image = Repository::parse(&spec.image).map_err(Error::Image)?;
         let parse = |field, duration: &imagebot_api::Duration| {
             duration.parse().map_err(|source| Error::Duration { field, source })

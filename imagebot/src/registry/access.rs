@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Cloud, Error, Keychain};
+use super::{Cloud, Error, Keychain, Workload};
 
 /// What tells two connections or two credentials apart, without showing either.
 pub(super) type Fingerprint = [u8; 32];
@@ -28,8 +28,8 @@ pub struct Access {
 pub(super) enum Login {
     /// What Secrets hold.
     Keychain(Arc<Keychain>),
-    /// What a cloud gives to its own.
-    Cloud(Cloud),
+    /// What a cloud gives to its own: to this process, or to another workload.
+    Cloud(Cloud, Option<Arc<Workload>>),
 }
 
 impl Default for Login {
@@ -62,7 +62,14 @@ impl Access {
     /// This access, with the login that a cloud gives instead of a keychain.
     #[must_use]
     pub fn cloud(mut self, cloud: Cloud) -> Self {
-        self.login = Login::Cloud(cloud);
+        self.login = Login::Cloud(cloud, None);
+        self
+    }
+
+    /// This access, with the login that a cloud gives to another workload than this process.
+    #[must_use]
+    pub fn workload(mut self, cloud: Cloud, workload: Workload) -> Self {
+        self.login = Login::Cloud(cloud, Some(Arc::new(workload)));
         self
     }
 
@@ -93,7 +100,7 @@ impl Access {
             insecure: self.insecure,
             login: match &self.login {
                 Login::Keychain(keychain) => Login::Keychain(Arc::clone(keychain)),
-                Login::Cloud(cloud) => Login::Cloud(*cloud),
+                Login::Cloud(cloud, workload) => Login::Cloud(*cloud, workload.clone()),
             },
             ca: self.ca.clone(),
             identity: self.identity.clone(),
@@ -105,7 +112,7 @@ impl Access {
     pub(super) fn whom(&self, repository: &Repository) -> Option<Fingerprint> {
         match &self.login {
             Login::Keychain(keychain) => keychain.find(repository).map(|found| found.fingerprint()),
-            Login::Cloud(cloud) => Some(cloud.fingerprint()),
+            Login::Cloud(cloud, workload) => Some(cloud.fingerprint(workload.as_deref())),
         }
     }
 

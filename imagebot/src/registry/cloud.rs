@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A login is shown to that cloud's registries and to no other host, whatever an object names: with
-//! it comes what this process may do, not what the object's author may. It is fetched when a
+//! it comes what this process may do, not what the object's author may. A [`Workload`] stands in the
+//! place of this process where the author names a ServiceAccount. It is fetched when a
 //! registry of its kind is first asked, and kept for 80 % of its life.
 
 mod aws;
@@ -23,6 +24,7 @@ use std::{
 use ::cloud::Context;
 use reconcile::{Class, clock::Clock};
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::{
     Access, Error as RegistryError,
@@ -61,7 +63,43 @@ pub(super) struct Clouds {
     turns: Turns<Key>,
 }
 
-type Key = (Cloud, String);
+/// Who is logged in, and where.
+type Key = (Fingerprint, String);
+
+/// Somebody as whom an object's author may log in, instead of as this process: what names them to
+/// their cloud, and a token that proves it.
+pub struct Workload {
+    identity: String,
+    values: Vec<(&'static str, Zeroizing<String>)>,
+}
+
+impl Workload {
+    /// The workload called `identity`, of whom the cloud is told `values`: see [`Environment`].
+    ///
+    /// The identity says all that a login depends on, and no secret: whoever has the same one is
+    /// given the same login.
+    pub fn new(identity: String, values: Vec<(&'static str, Zeroizing<String>)>) -> Self {
+        Self { identity, values }
+    }
+
+    /// What clouds are told: who it is, and where services are by the word of this process.
+    fn environment(&self, own: &Environment) -> Environment {
+        let places = PLACES.into_iter().filter_map(|name| {
+            let value = own.get(name)?;
+            Some((name, Zeroizing::new(value.to_owned())))
+        });
+        Environment::given(places.chain(self.values.iter().cloned()))
+    }
+}
+
+/// Variables that say where services are, and nothing of who asks.
+const PLACES: [&str; 5] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_ECR",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AZURE_AUTHORITY_HOST",
+];
 
 struct Kept {
     credential: Arc<Credential>,
@@ -84,9 +122,10 @@ impl Cloud {
         }
     }
 
-    /// Who this process is to the cloud: the same for all objects.
-    pub(super) fn fingerprint(self) -> Fingerprint {
-        Sha256::digest(format!("cloud {}", self.name())).into()
+    /// Who somebody is to the cloud; this process is the same for all objects.
+    pub(super) fn fingerprint(self, workload: Option<&Workload>) -> Fingerprint {
+        let identity = workload.map(|workload| workload.identity.as_str()).unwrap_or_default();
+        Sha256::digest(format!("cloud {}\n{identity}", self.name())).into()
     }
 }
 
@@ -99,12 +138,12 @@ impl Clouds {
     /// What to show to the registry `host`.
     pub(super) async fn credential(
         &self,
-        cloud: Cloud,
+        (cloud, workload): (Cloud, Option<&Workload>),
         shared: &Shared,
         host: &str,
         proxy: Option<Arc<Proxy>>,
     ) -> Result<Arc<Credential>, RegistryError> {
-        let key = (cloud, host.to_owned());
+        let key = (cloud.fingerprint(workload), host.to_owned());
         if let Some(good) = self.good(&key) {
             return Ok(good);
         }
@@ -115,8 +154,9 @@ impl Clouds {
         let foreign = || RegistryError::Foreign { host: host.to_owned(), cloud: cloud.name() };
         // The object's own certificates are left out: who brings them must not see this login.
         let plain = Access { proxy, ..Access::default() };
+        let environment = workload.map(|workload| workload.environment(&self.environment));
         let context = Context {
-            environment: &self.environment,
+            environment: environment.as_ref().unwrap_or(&self.environment),
             client: shared.client("service.invalid", &plain)?.0,
             near: shared.client("localhost", &Access::default())?.0,
             now: self.clock.now(),
@@ -139,8 +179,8 @@ impl Clouds {
     }
 
     /// Forgets the login that a registry did not take.
-    pub(super) fn forget(&self, cloud: Cloud, host: &str) {
-        lock(&self.good).remove(&(cloud, host.to_owned()));
+    pub(super) fn forget(&self, whom: Fingerprint, host: &str) {
+        lock(&self.good).remove(&(whom, host.to_owned()));
     }
 
     fn good(&self, key: &Key) -> Option<Arc<Credential>> {

@@ -21,7 +21,7 @@ use super::{
     auth::{self, Tokens},
     challenge::{self, Challenge},
     client,
-    cloud::{Cloud, Clouds},
+    cloud::Clouds,
     gate::{Gate, Gates, Kind},
     keychain::Credential,
 };
@@ -73,7 +73,8 @@ pub(super) struct Session<'s> {
     pub(super) repository: &'s Repository,
     pub(super) credential: Option<Arc<Credential>>,
     pub(super) identity: Option<Fingerprint>,
-    cloud: Option<Cloud>,
+    /// Whether the credential is a cloud's.
+    cloud: bool,
     pub(super) origin: Url,
     scheme: &'static str,
     insecure: bool,
@@ -158,15 +159,12 @@ impl<'s> Session<'s> {
             Url::parse(&format!("{scheme}://{host}/")).map_err(|_| Error::no_scheme(host))?;
         let credential = match &access.login {
             Login::Keychain(keychain) => keychain.find(repository).cloned(),
-            Login::Cloud(cloud) => {
-                let proxy = access.proxy.clone();
-                Some(shared.clouds.credential(*cloud, shared, host, proxy).await?)
+            Login::Cloud(cloud, workload) => {
+                let (whom, proxy) = ((*cloud, workload.as_deref()), access.proxy.clone());
+                Some(shared.clouds.credential(whom, shared, host, proxy).await?)
             }
         };
-        let cloud = match &access.login {
-            Login::Cloud(cloud) => Some(*cloud),
-            Login::Keychain(_) => None,
-        };
+        let cloud = matches!(access.login, Login::Cloud(..));
         Ok(Self {
             shared,
             client,
@@ -281,8 +279,8 @@ impl<'s> Session<'s> {
         let token = shown.and_then(|shown| shown.to_str().ok()?.split_once(' '));
         secrets.extend(token.map(|(_, token)| Zeroizing::new(token.to_owned())));
         let words = client::words(&body, &secrets);
-        if let (StatusCode::UNAUTHORIZED, Some(cloud)) = (status, self.cloud) {
-            self.shared.clouds.forget(cloud, &host);
+        if let (StatusCode::UNAUTHORIZED, true, Some(whom)) = (status, self.cloud, self.identity) {
+            self.shared.clouds.forget(whom, &host);
         }
         Err(match status.as_u16() {
             status @ (401 | 403) => Error::Denied { host, status, words },

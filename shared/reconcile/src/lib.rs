@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod args;
 pub mod backoff;
 pub mod clock;

@@ -3,17 +3,12 @@
 use std::path::PathBuf;
 
 use cloud::azure::{AUTHORITY, Application, Proof as Shown};
-use http::Method;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::ResourceExt as _;
-use reconcile::{
-    Core,
-    request::{self, Wanted},
-};
+use reconcile::{Core, account};
 use reqwest::{Client, Url};
 use serde::Deserialize;
-use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -157,14 +152,6 @@ async fn prove(
     origin: &Origin<'_>,
     proof: &Proof,
 ) -> Result<Zeroizing<String>, Error> {
-    #[derive(Deserialize)]
-    struct Issued {
-        status: Status,
-    }
-    #[derive(Deserialize)]
-    struct Status {
-        token: String,
-    }
     match proof {
         Proof::File(file) => {
             let read = tokio::fs::read_to_string(file).await;
@@ -175,21 +162,13 @@ async fn prove(
         }
         Proof::Account(name) => {
             let namespace = origin.namespace;
-            let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
-            let body = json!({
-                "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-                "spec": { "audiences": [AUDIENCE], "expirationSeconds": 600 },
-            });
-            let body = body.to_string().into_bytes();
-            let issued: Result<Issued, _> =
-                request::send(&core.client, Method::POST, &path, body, Wanted::Everything).await;
-            let issued = issued.map_err(|source| Error::Account {
+            let issued = account::token(&core.client, (namespace, name), AUDIENCE).await;
+            issued.map_err(|source| Error::Account {
                 field: origin.field("serviceAccountName"),
                 namespace: namespace.to_owned(),
                 name: name.clone(),
                 source: Box::new(source),
-            })?;
-            Ok(Zeroizing::new(issued.status.token))
+            })
         }
     }
 }

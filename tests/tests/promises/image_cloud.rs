@@ -25,6 +25,7 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
     #[rustfmt::skip]
     let trials = vec![
         trial(bed, "image_cloud::amazons_registry_is_read_with_a_key_that_amazon_checks", NEEDS, amazon),
+        trial(bed, "image_cloud::an_account_of_the_namespace_logs_in_by_its_own_role", NEEDS, account),
     ];
     trials
 }
@@ -142,4 +143,51 @@ async fn amazon(bed: Bed) -> Outcome {
     let hosts = proxy.hosts.lock().expect("no holder of this lock panics").clone();
     assert!(hosts.iter().all(|host| host == HOST), "{hosts:?}");
     stage.is_silent_about(&[&imagebot], &[amazon.secret(), "auth-token"]).await
+}
+
+/// A token of the ServiceAccount buys a key of its role, and that one the login. The daemon itself is
+/// nobody to Amazon.
+async fn account(bed: Bed) -> Outcome {
+    let stage = Stage::open_with(&bed, &["features.workloadIdentity=true"]).await?;
+    let moto = Moto::credulous(&bed).await?;
+    let proxy = Proxy::open(&bed).await?;
+    let (_, name) = image_with(&bed, &["1.0.0", "1.1.0"]).await?;
+    let spec = format!(
+        "interval: 10h, provider: aws, insecure: true, proxySecretRef: {{name: proxy}}, image: '{HOST}/{name}'"
+    );
+    let yaml = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: proxy}}\nstringData: {{address: 'http://{}'}}\n\
+         ---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: pull}}\n\
+         ---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata: {{name: web}}\n\
+         spec: {{{spec}, serviceAccountName: pull}}\n",
+        proxy.address,
+    );
+    stage.apply(&yaml).await?;
+    let cache = bed.folder("imagebot-cache")?.display().to_string();
+    let start = async |more: &[&str]| {
+        let flags = [&stage.flags(&cache), more].concat();
+        let environment =
+            [("AWS_ENDPOINT_URL", moto.url()), ("AWS_EC2_METADATA_DISABLED", "true")];
+        Daemon::start_in(&environment, &bed, "imagebot", Some(stage.kubeconfig()), &flags).await
+    };
+    let says = async |reason: &str, words: &str| {
+        eventually(SOON, words, async || {
+            let is = stage.ready("ImageRepository", "web").await?;
+            let said = is.reason == reason && is.message.contains(words);
+            if said { Ok(()) } else { Err(format!("{is:?}").into()) }
+        })
+        .await
+    };
+    let imagebot = start(&[]).await?;
+    says("FeatureGateDisabled", "--feature-gates=ObjectLevelWorkloadIdentity=true").await?;
+    imagebot.terminate().await?;
+    let imagebot = start(&["--feature-gates=ObjectLevelWorkloadIdentity=true"]).await?;
+    let lacks = "the ServiceAccount `pull` has no annotation `eks.amazonaws.com/role-arn`";
+    says("AuthenticationFailed", lacks).await?;
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: pull, annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::123456789012:role/pull'}}\n";
+    stage.apply(account).await?;
+    stage.request("ImageRepository", "web").await?;
+    let status = stage.succeeded("ImageRepository", "web").await?["status"].clone();
+    assert_eq!(status["lastScanResult"]["latestTags"], json!(["1.1.0", "1.0.0"]));
+    stage.is_silent_about(&[&imagebot], &["eyJ", "auth-token"]).await
 }

@@ -105,7 +105,8 @@ impl Look<'_> {
     }
 
     pub(super) async fn access(&self) -> Result<&Access, Error> {
-        let read = || access::of(&self.controller.core, self.repository);
+        let controller = self.controller;
+        let read = || access::of(&controller.core, controller.workloads, self.repository);
         self.access.get_or_try_init(read).await.map_err(Error::Access)
     }
 

@@ -44,11 +44,6 @@ pub enum Error {
         /// Why.
         source: guard::Invalid,
     },
-    /// The cloud's login of another ServiceAccount than the daemon's.
-    #[error(
-        "`spec.serviceAccountName` with `spec.provider` needs the feature gate `ObjectLevelWorkloadIdentity`, which this daemon does not have"
-    )]
-    FeatureGate,
     /// Too many of the known tags are gone.
     #[error("{}", told(.0))]
     TagsLost(Box<Withheld>),
@@ -76,7 +71,7 @@ impl Classify for Error {
     fn class(&self) -> Class {
         match self {
             Self::Image(_) | Self::Duration { .. } | Self::TooShort { .. } => Class::Stalled,
-            Self::Exclusions(_) | Self::Limit { .. } | Self::FeatureGate => Class::Stalled,
+            Self::Exclusions(_) | Self::Limit { .. } => Class::Stalled,
             Self::TagsLost(_) => Class::Waiting,
             Self::Access(error) => error.class(),
             Self::Scan(error) => error.class(),
@@ -90,7 +85,7 @@ impl Classify for Error {
             Self::Duration { .. } | Self::TooShort { .. } => "IntervalInvalid",
             Self::Exclusions(_) => "ExclusionListInvalid",
             Self::Limit { .. } => "TagLossLimitInvalid",
-            Self::FeatureGate => "FeatureGateDisabled",
+            Self::Access(access::Error::FeatureGate) => "FeatureGateDisabled",
             Self::TagsLost(_) => "TagsLost",
             Self::Access(_) => "AuthenticationFailed",
             Self::Scan(_) | Self::TooSlow { .. } => "ReadOperationFailed",
@@ -110,10 +105,6 @@ impl Classify for Error {
             Self::Access(error) => error.remedy(),
             Self::Scan(error) => error.remedy(),
             Self::TooSlow { .. } => Some("raise `spec.timeout`".to_owned()),
-            Self::FeatureGate => Some(
-                "remove `spec.serviceAccountName`, and give the cloud's identity to the daemon's own ServiceAccount; or use `spec.provider: generic` with `spec.secretRef`"
-                    .to_owned(),
-            ),
             Self::Limit { .. } => Some("write it as `50%`".to_owned()),
             Self::TagsLost(withheld) => Some(format!(
                 "see whether the registry has lost something; if the tags were removed on purpose, annotate this object with `{ACCEPT}: {}`",

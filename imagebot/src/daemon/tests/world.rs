@@ -93,6 +93,7 @@ impl World {
             annotate_sources: true,
             local: true,
             ssh: <_>::default(),
+            workloads: <_>::default(),
             azure: <_>::default(),
             pace: crate::registry::Pace::default(),
             clouds: crate::registry::Environment::default(),
