@@ -166,8 +166,7 @@ async fn account(bed: Bed) -> Outcome {
     let cache = bed.folder("imagebot-cache")?.display().to_string();
     let start = async |more: &[&str]| {
         let flags = [&stage.flags(&cache), more].concat();
-        let environment =
-            [("AWS_ENDPOINT_URL", moto.url()), ("AWS_EC2_METADATA_DISABLED", "true")];
+        let environment = [("AWS_ENDPOINT_URL", moto.url()), ("AWS_EC2_METADATA_DISABLED", "true")];
         Daemon::start_in(&environment, &bed, "imagebot", Some(stage.kubeconfig()), &flags).await
     };
     let says = async |reason: &str, words: &str| {

@@ -10,6 +10,7 @@ use std::{process::ExitCode, time::Duration};
 use tests::{Bed, Outcome, crds, kubernetes::Kubernetes};
 
 mod image;
+mod many;
 mod native;
 mod program;
 mod seal;
@@ -134,6 +135,12 @@ async fn run(bed: &Bed, wanted: &[String]) -> Outcome {
     }
     if asked("image-idle") {
         image::idle(bed).await?.print();
+    }
+    if asked("image-memory") {
+        many::memory(bed, 1_000, 10_000).await?.print();
+    }
+    if asked("image-update") {
+        many::update(bed, 20_000, 200).await?.print();
     }
     Ok(())
 }
