@@ -14,6 +14,7 @@ mod many;
 mod native;
 mod program;
 mod seal;
+mod sops;
 
 use program::Program;
 
@@ -79,11 +80,10 @@ impl Row {
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = Bed::open().and_then(|bed| {
-        let outcome = bed.runtime().block_on(run(&bed, &wanted));
-        bed.close();
-        outcome
-    });
+    let outcome = match wanted.split_first() {
+        Some((word, program)) if word == sops::MEASURE => sops::measure(program),
+        _ => bench(&wanted),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -91,6 +91,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn bench(wanted: &[String]) -> Outcome {
+    let bed = Bed::open()?;
+    let outcome = bed.runtime().block_on(run(&bed, wanted));
+    bed.close();
+    outcome
 }
 
 async fn run(bed: &Bed, wanted: &[String]) -> Outcome {
@@ -124,6 +131,7 @@ async fn run(bed: &Bed, wanted: &[String]) -> Outcome {
         compare(&programs, async |program| seal::idle(bed, program, false).await).await?;
         seal::idle(bed, &Program::Ours, true).await?.print();
     }
+    sops::print(bed, asked)?;
     if asked("image-scan") {
         image::scan(bed, 10_000).await?.print();
     }
