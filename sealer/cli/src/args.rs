@@ -1,7 +1,8 @@
 //! What is typed.
 
 use crate::{
-    cert, decrypt, encrypt, generate, inspect, keys, persona, reseal, seal, unseal, value,
+    cert, decrypt, encrypt, explain, generate, git, inspect, keys, persona, reseal, seal, unseal,
+    value,
 };
 
 /// Keeps secrets in Git: seals them for a cluster, encrypts and decrypts SOPS files.
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Encrypt(encrypt::Args),
     #[command(short_flag = 'd')]
     Decrypt(decrypt::Args),
+    Explain(explain::Args),
+    Git(git::Args),
     Completions(generate::Completions),
     Man(generate::Man),
     /// Takes the commands and flags of the program `sops`, and behaves as it does.

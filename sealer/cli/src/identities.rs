@@ -18,6 +18,8 @@ use sealer_core::{
     },
 };
 
+use crate::{keychain::Places, persona::Environment};
+
 /// Where identities are. All that are found are used.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -89,6 +91,18 @@ pub(crate) const REMEDY: &str = "put your identity into `SOPS_AGE_KEY`, its file
     `age1…` recipient added, or use sops";
 
 impl Sources {
+    /// The same places, for keys of every kind. ssh keys are where only variables say.
+    pub(crate) fn places(&self, environment: &Environment) -> Places {
+        Places {
+            key: self.age_key.as_ref().map(|KeyText(text)| Arc::clone(text)),
+            key_file: self.age_key_file.clone(),
+            key_cmd: self.age_key_cmd.clone(),
+            home: self.home.clone(),
+            config_home: self.config_home.clone(),
+            ..Places::of(environment)
+        }
+    }
+
     /// Decrypts a file with the identities of all sources.
     pub(crate) fn decrypt(
         &self,

@@ -22,6 +22,7 @@ mod gpg;
 mod host;
 
 pub(crate) use age::Places;
+pub(crate) use host::Terminal;
 
 /// All keys that can be had here.
 pub(crate) struct Keychain {

@@ -18,9 +18,11 @@ mod decrypt;
 mod editor;
 mod emit;
 mod encrypt;
+mod explain;
 mod extract;
 mod file;
 mod generate;
+mod git;
 mod identities;
 mod inspect;
 mod keychain;
@@ -85,6 +87,8 @@ fn run(args: &Args, streams: &mut Streams<'_>) -> Result<ExitCode, Box<dyn termi
         Command::Cert(args) => cert::run(args, streams).map_err(Into::into),
         Command::Encrypt(args) => encrypt::run(args, streams).map_err(Into::into),
         Command::Decrypt(args) => decrypt::run(args, streams).map_err(Into::into),
+        Command::Explain(args) => explain::run(args, streams).map_err(Into::into),
+        Command::Git(args) => git::run(args, streams).map_err(Into::into),
         Command::Completions(args) => generate::completions(args, streams).map_err(Into::into),
         Command::Man(args) => generate::man(args, streams).map_err(Into::into),
         Command::Sops(words) => return Ok(persona(Persona::Sops, words, streams)),

@@ -178,8 +178,18 @@ impl Rules {
         if self.config.is_empty() {
             return Ok(None);
         }
-        let rule = self.config.rule(&relative(name, &self.here, &self.path), context);
+        let rule = self.config.rule(&self.seen(name), context);
         rule.map(Some).map_err(|source| Error::Config { path: self.path.clone(), source })
+    }
+
+    /// The file that holds them.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file as the rules see it.
+    pub(crate) fn seen(&self, name: &Path) -> String {
+        relative(name, &self.here, &self.path)
     }
 
     /// How deep files of a format are indented, where the rules say so.

@@ -22,6 +22,11 @@ pub(crate) trait Report: Error {
     fn hint(&self) -> Option<String> {
         None
     }
+
+    /// Whether all went well, and what was looked at is not as it should be: then the code is 1.
+    fn is_finding(&self) -> bool {
+        false
+    }
 }
 
 impl<'e, E: Report + 'e> From<E> for Box<dyn Report + 'e> {
@@ -38,7 +43,7 @@ pub(crate) fn explain(error: &dyn Report, messages: &mut dyn Write) -> ExitCode 
     let hint = error.hint().map(|hint| format!("sealctl: hint: {hint}\n")).unwrap_or_default();
     // There is nowhere left to report a broken stderr.
     let _ = write!(messages, "sealctl: error: {}\n{hint}", chain.join(": "));
-    ExitCode::from(2)
+    ExitCode::from(if error.is_finding() { 1 } else { 2 })
 }
 
 /// Says something that is no error but should be known.

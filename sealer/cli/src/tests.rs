@@ -11,6 +11,7 @@ use super::*;
 
 mod cluster;
 mod help;
+mod rules;
 mod seal;
 mod sealed;
 mod sops;

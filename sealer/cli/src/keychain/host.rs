@@ -14,7 +14,7 @@ use sealer_core::{
 use zeroize::Zeroizing;
 
 /// The terminal of this process, if it has one: whatever its standard streams are.
-pub(super) struct Terminal;
+pub(crate) struct Terminal;
 
 impl Terminal {
     /// A passphrase, which is not shown while it is typed.
@@ -22,6 +22,20 @@ impl Terminal {
         let (mut terminal, typed) = answer(prompt, true)?;
         writeln!(terminal).ok()?;
         Some(Plaintext::new(typed.as_bytes().to_vec()))
+    }
+}
+
+impl Terminal {
+    /// Asks until the answer is `y` or `n`; nothing without a terminal.
+    pub(crate) fn agrees(question: &str) -> Option<bool> {
+        loop {
+            let (_, typed) = answer(question, false)?;
+            match typed.trim() {
+                "y" => return Some(true),
+                "n" => return Some(false),
+                _ => {}
+            }
+        }
     }
 }
 

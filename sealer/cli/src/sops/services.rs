@@ -1,5 +1,6 @@
 //! Who wraps and unwraps data keys: this machine, and the key services that flags name.
 
+use keyservice::{Address, Client};
 use sealer_core::{
     plaintext::Plaintext,
     sops::{
@@ -15,7 +16,7 @@ use crate::keychain::{Keychain, Places};
 /// The services, in the order in which they are asked.
 pub(super) struct Services {
     local: Option<Keychain>,
-    remote: Vec<String>,
+    remote: Vec<Result<Client, String>>,
 }
 
 impl Context<'_, '_> {
@@ -25,7 +26,7 @@ impl Context<'_, '_> {
         let keychain = || Keychain::new(Places::of(self.environment), self.environment);
         std::rc::Rc::new(Services {
             local: local.then(keychain),
-            remote: self.flags.list("keyservice").map(str::to_owned).collect(),
+            remote: self.flags.list("keyservice").map(client).collect(),
         })
     }
 }
@@ -52,31 +53,36 @@ impl Services {
         Ok(datakey::wrap(key, &readers, now(), self, &mut rand::rng())?)
     }
 
-    fn each<T>(&self, ask: impl Fn(&Keychain) -> Result<T, KeyError>) -> Result<T, KeyError> {
-        let mut refused = match &self.local {
-            Some(local) => match ask(local) {
+    /// The answer of the first service that has one, or why the last had none.
+    fn each<T>(&self, ask: impl Fn(&dyn KeyService) -> Result<T, KeyError>) -> Result<T, KeyError> {
+        let mut refused = KeyError::Missing(
+            "no key service is left: --enable-local-keyservice is off".to_owned(),
+        );
+        let local = self.local.iter().map(|keychain| Ok(keychain as &dyn KeyService));
+        let remote = self.remote.iter().map(|client| match client {
+            Ok(client) => Ok(client as &dyn KeyService),
+            Err(malformed) => Err(KeyError::Failed(malformed.clone())),
+        });
+        for service in local.chain(remote) {
+            match service.and_then(&ask) {
                 Ok(answer) => return Ok(answer),
-                Err(error) => Some(error),
-            },
-            None => None,
-        };
-        if let Some(address) = self.remote.first() {
-            refused = Some(KeyError::Failed(format!(
-                "the key service `{address}` is not asked: key services of other machines are not supported; remove `--keyservice`"
-            )));
+                Err(error) => refused = error,
+            }
         }
-        Err(refused.unwrap_or_else(|| {
-            KeyError::Missing("no key service is left: --enable-local-keyservice is off".to_owned())
-        }))
+        Err(refused)
     }
+}
+
+fn client(address: &str) -> Result<Client, String> {
+    Address::parse(address).map(Client::new).map_err(|error| error.to_string())
 }
 
 impl KeyService for Services {
     fn decrypt(&self, wrapped: &Wrapped) -> Result<Plaintext, KeyError> {
-        self.each(|keychain| keychain.decrypt(wrapped))
+        self.each(|service| service.decrypt(wrapped))
     }
 
     fn encrypt(&self, key: &MasterKey, part: &Plaintext) -> Result<String, KeyError> {
-        self.each(|keychain| keychain.encrypt(key, part))
+        self.each(|service| service.encrypt(key, part))
     }
 }

@@ -18,6 +18,8 @@ fn the_help_says_what_the_commands_do() {
         "keys",
         "encrypt",
         "decrypt",
+        "explain",
+        "git",
         "completions",
         "man",
     ] {
