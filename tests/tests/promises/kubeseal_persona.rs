@@ -3,6 +3,7 @@
 //! Sealed values are random, so both products are compared with each value replaced by one word, and
 //! each program opens what the other sealed. What differs on purpose is a table of its own.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -145,6 +146,7 @@ const SECRET: &str = r#"{"apiVersion":"v1","kind":"Secret","type":"Opaque","immu
 
 const NOWHERE: &str = r#"{"metadata":{"name":"n"},"stringData":{"a":"x"}}"#;
 
+#[expect(clippy::too_many_lines, reason = "most of it is one table")]
 async fn same(bed: Bed) -> Outcome {
     let pair = Pair::new(&bed)?;
     let applied = SECRET.replace("\"note\":", "\"kubectl.kubernetes.io/last-applied-configuration\":\"{}\",\"note\":")
@@ -210,7 +212,7 @@ async fn same(bed: Bed) -> Outcome {
     for (which, words, input) in cases {
         let (theirs, ours) = pair.both(words, input)?;
         if theirs != ours {
-            differing += &format!("{which}\n  theirs: {theirs:?}\n  ours:   {ours:?}\n");
+            writeln!(differing, "{which}\n  theirs: {theirs:?}\n  ours:   {ours:?}")?;
         }
     }
     assert!(differing.is_empty(), "{differing}");

@@ -52,6 +52,7 @@ mod readme;
 mod reference;
 mod seal;
 mod seal_faults;
+mod seal_howto;
 mod seal_interop;
 mod seal_keys;
 mod seal_ownership;
@@ -111,6 +112,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         readme::trials,
         reference::trials,
         seal::trials,
+        seal_howto::trials,
         seal_faults::trials,
         seal_interop::trials,
         seal_keys::trials,

@@ -308,6 +308,13 @@ impl Stage {
         self.bed.kubernetes().await?.apply(&self.home, &key.secret(name).to_string()).await
     }
 
+    /// Takes a sealing key away.
+    pub(crate) async fn lose(&self, name: &str) -> Outcome {
+        let path = format!("/api/v1/namespaces/{}/secrets/{name}", self.home);
+        let request = Request::delete(path).body(Vec::new())?;
+        Ok(self.client.request::<Value>(request).await.map(drop)?)
+    }
+
     /// The SealedSecret `name` of this namespace, with values sealed for `key`.
     pub(crate) fn sealed(&self, key: &Key, name: &str, values: &[(&str, &str)]) -> Value {
         sealed_in(&self.namespace, key, name, values)
