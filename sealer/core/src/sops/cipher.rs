@@ -129,25 +129,27 @@ impl Engine {
         plaintext: &[u8],
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Sealed {
-        self.seal_owned(aad, plaintext.to_vec(), rng)
+        let mut data = plaintext.to_vec();
+        let sealed = self.seal_in_place(aad, &mut data, rng);
+        Sealed { data, ..sealed }
     }
 
-    /// Encrypts in place.
-    pub(super) fn seal_owned(
+    /// Encrypts in place; `data` of the result is empty.
+    pub(super) fn seal_in_place(
         &self,
         aad: &[u8],
-        mut data: Vec<u8>,
+        data: &mut [u8],
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Sealed {
         let mut iv = vec![0; if matches!(self, Self::Aes(_)) { 32 } else { 24 }];
         rng.fill_bytes(&mut iv);
         let tag = match self {
             Self::Aes(aes) => {
-                encrypt(&AesGcm::<Aes256, U32>::from(aes.as_ref().clone()), &iv, aad, &mut data)
+                encrypt(&AesGcm::<Aes256, U32>::from(aes.as_ref().clone()), &iv, aad, data)
             }
-            Self::ChaCha(chacha) => encrypt(chacha.as_ref(), &iv, aad, &mut data),
+            Self::ChaCha(chacha) => encrypt(chacha.as_ref(), &iv, aad, data),
         };
-        Sealed { data, iv, tag }
+        Sealed { data: Vec::new(), iv, tag }
     }
 
     pub(super) fn open(&self, aad: &[u8], sealed: &Sealed) -> Result<Plaintext, Error> {

@@ -74,10 +74,10 @@ impl Mac {
             if let Some(older) = &mut self.older {
                 match leaf.as_float().filter(|_| !encrypted) {
                     Some(float) => older.update(float),
-                    None => older.update(bytes.expose()),
+                    None => older.update(&bytes),
                 }
             }
-            self.hash.update(bytes.expose());
+            self.hash.update(&bytes);
         }
     }
 

@@ -149,7 +149,7 @@ fn seal(
     let skeleton = metadata.clone();
     let mut encryption = Encryption::new(key.under(cipher), &skeleton, stash, rng);
     if plain.format == Format::Binary {
-        let text = binary::seal(plain.expose(), encryption, &mut metadata);
+        let text = binary::seal(plain.bytes.clone(), encryption, &mut metadata)?;
         return Ok(Encrypted { file: File { format: plain.format, text, metadata }, values: 1 });
     }
     let source = plain.text()?;

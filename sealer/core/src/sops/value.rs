@@ -7,6 +7,8 @@
 //! The canonical bytes are what is encrypted and what the MAC covers: a file means what Go's
 //! `yaml.v3` reads in it, so `0x1F` is `31` and `1.10` is `1.1`.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use golang::strconv::{parse_bool, parse_float};
 use rand_core::CryptoRng;
@@ -172,19 +174,6 @@ impl Leaf {
         format(engine.cipher(), &sealed, self.kind)
     }
 
-    /// The same for a value that is not needed any more, however large it is.
-    pub(super) fn encrypt_owned(
-        self,
-        engine: &Engine,
-        path: &Path,
-        rng: &mut (impl CryptoRng + ?Sized),
-    ) -> String {
-        let aad = aad(engine.cipher(), path, self.kind);
-        let mut bytes = self.bytes.into_inner();
-        let sealed = engine.seal_owned(&aad, std::mem::take(&mut *bytes), rng);
-        format(engine.cipher(), &sealed, self.kind)
-    }
-
     /// Opens an `ENC[…]` at `path`.
     pub(super) fn decrypt(text: &str, engine: &Engine, path: &Path) -> Result<Self, Error> {
         let (sealed, kind) = parse(text, engine.cipher())?;
@@ -236,13 +225,13 @@ impl Leaf {
     ///
     /// sops hashes the value that it read, so a boolean or number written by another program in
     /// another spelling counts in its canonical one.
-    pub(super) fn hashed(&self) -> Plaintext {
+    pub(super) fn hashed(&self) -> Cow<'_, [u8]> {
         let text = match self.kind {
             Kind::Bool => self.as_bool().map(|value| if value { "True" } else { "False" }.into()),
             Kind::Float => self.as_str().and_then(parse_float).map(number::canonical),
             _ => None,
         };
-        text.map_or_else(|| Plaintext::new(self.bytes.expose().to_vec()), Plaintext::from)
+        text.map_or(Cow::Borrowed(self.bytes.expose()), |text: String| text.into_bytes().into())
     }
 }
 
@@ -280,16 +269,21 @@ pub(super) fn aad(cipher: Cipher, path: &Path, kind: Kind) -> Vec<u8> {
 /// The `ENC[…]` form of a ciphertext.
 pub(super) fn format(cipher: Cipher, sealed: &Sealed, kind: Kind) -> String {
     let mut text = String::with_capacity(sealed.data.len().div_ceil(3) * 4 + 192);
-    text.push_str("ENC[");
-    text.push_str(cipher.name());
-    for (name, bytes) in [(",data:", &sealed.data), (",iv:", &sealed.iv), (",tag:", &sealed.tag)] {
-        text.push_str(name);
-        BASE64_STANDARD.encode_string(bytes, &mut text);
-    }
-    text.push_str(",type:");
-    text.push_str(kind.name());
-    text.push(']');
+    text.push_str(&format_start(cipher));
+    BASE64_STANDARD.encode_string(&sealed.data, &mut text);
+    text.push_str(&format_end(sealed, kind));
     text
+}
+
+/// What stands before the base64 of the data.
+pub(super) fn format_start(cipher: Cipher) -> String {
+    format!("ENC[{},data:", cipher.name())
+}
+
+/// What stands after it.
+pub(super) fn format_end(sealed: &Sealed, kind: Kind) -> String {
+    let base64 = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+    format!(",iv:{},tag:{},type:{}]", base64(&sealed.iv), base64(&sealed.tag), kind.name())
 }
 
 /// Splits an `ENC[…]`; what follows the last bracket is ignored, as sops does.
