@@ -27,7 +27,7 @@ test: bed fmt lint deny ## Runs every check and every test, on real servers
 
 .PHONY: test-full
 test-full: ## Runs the same with the long corpora, and kills processes 200 times instead of 20
-	SIGNET_KILLS=200 $(MAKE) test
+	SIGNET_KILLS=200 SIGNET_SOPS_FILES=500 $(MAKE) test
 
 .PHONY: bed
 bed: ## Provides the servers and programs that the tests run

@@ -60,6 +60,7 @@ mod seal_quiet;
 mod seal_stage;
 mod seal_upstream;
 mod sops;
+mod sops_formats;
 mod sops_keys_page;
 mod sops_keyservice;
 mod sops_kms;
@@ -120,6 +121,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         seal_quiet::trials,
         seal_upstream::trials,
         sops::trials,
+        sops_formats::trials,
         sops_keyservice::trials,
         sops_keys_page::trials,
         sops_kms::trials,

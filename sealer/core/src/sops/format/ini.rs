@@ -166,6 +166,9 @@ impl Walk<'_> {
         let texts: Vec<&str> = block.0.iter().map(|span| &source[span.clone()]).collect();
         let whole = texts.join("\n");
         let meant = stripped(&whole);
+        if meant.is_empty() {
+            return Ok(());
+        }
         if is_sealed(meant) {
             self.open(block, path, header)?;
         } else if let Some(sealed) = self.comment(path, meant)? {
@@ -213,7 +216,8 @@ impl Walk<'_> {
     /// Takes away the comment behind a header, for which `sealed` stands.
     fn hide(&mut self, span: &Range<usize>, sealed: &str, alone: bool) {
         let before = self.source[..span.start].trim_end_matches([' ', '\t']).len();
-        let span = before..span.end;
+        let rest = self.source[span.end..].split('\n').next().unwrap_or_default();
+        let span = before..span.end + rest.trim_end_matches('\r').len();
         let of = if alone { Whole::Node } else { Whole::Value };
         self.visitor.lost(sealed, Lost { text: &self.source[span.clone()], of });
         self.edits.push(Edit { span, text: String::new() });
@@ -244,10 +248,11 @@ impl Walk<'_> {
             // The others have comments of their own, unless only sops wrote the file.
             if index == 0 && hidden.is_none() {
                 for line in lines.skip(block.0.len() - 1) {
-                    let mark = if line.starts_with([';', '#']) { "" } else { "; " };
+                    let mark = line.chars().next().filter(|first| matches!(first, ';' | '#'));
+                    let rest = mark.map_or(line, |_| line[1..].trim());
                     text.push_str(newline(self.source));
-                    text.push_str(mark);
-                    text.push_str(line);
+                    text.extend([mark.unwrap_or(';'), ' ']);
+                    text.push_str(rest);
                 }
             }
             self.replace(span, raw, &text);

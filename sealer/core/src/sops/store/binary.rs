@@ -43,7 +43,7 @@ pub(super) fn seal<R: CryptoRng>(
     let (mac, _) = encryption.finish(&metadata.modified, Vec::new());
     metadata.mac = Some(mac);
     let block = metadata.field().json_text("\t", Some("\t"));
-    end.push_str(&format!("\",\n\t{}: {block}\n}}\n", Json::from(KEY)));
+    end += &["\",\n\t", &Json::from(KEY).to_string(), ": ", &block, "\n}\n"].concat();
     spell_out(&mut text, &start, &end);
     String::from_utf8(text).map_err(|_| Error::Binary)
 }

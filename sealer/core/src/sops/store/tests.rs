@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::sops::selector::Fields;
 
@@ -198,5 +200,27 @@ fn comments_select_values() {
             assert_eq!(file.text.contains(word), expected, "{field} {word}");
         }
         assert_eq!(opened(&file), text);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_comes_back_or_is_refused(
+        text in "(a|b|1|0x1F|é|\n|\r\n|  |- |: |=|#|;|\\[|\\]|\\{|\\}|,|\"|'|`|\\\\|&x |\\*x|\\||>|!!str |---\n|_unencrypted){0,24}"
+    ) {
+        for format in [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini, Format::Binary] {
+            let sealed = encrypt(&plain(format, &text), &key(), &options(), &mut rand::rng());
+            if let Ok(Encrypted { file, .. }) = sealed {
+                let read = File::read(format, file.bytes().to_vec());
+                let read = read.unwrap_or_else(|error| panic!("{format:?} {error:?}: {}", file.text));
+                let opened = opened(&read);
+                prop_assert_eq!(opened, &*text, "{:?}: {}", format, file.text);
+            }
+            if let Ok(file) = File::read(format, text.clone().into_bytes()) {
+                let _ = file.decrypt(&key(), MacCheck::Ignored);
+            }
+        }
     }
 }

@@ -1,20 +1,19 @@
 //! How a new value is written where an old one stood.
 
-use ::yaml::{
-    Node, Schema,
-    edit::{self, Edit},
-    resolve::Resolved,
-    tree::Style,
-};
+use ::yaml::{Node, Schema, edit::Edit, resolve::Resolved, tree::Style};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::Error;
+
+mod style;
+
 use crate::sops::{
     format::newline,
     metadata::deeper,
     value::{self, Kind, Leaf},
     visit::{New, Spelling},
 };
+use style::Forms;
 
 /// What surrounds a value, as far as its spelling depends on it.
 #[derive(Clone, Copy)]
@@ -34,8 +33,10 @@ impl Place {
 
     /// The place of the values of the collection `node`.
     pub(super) fn inside(self, node: &Node<'_>, flow: bool) -> Self {
-        // Two more than the collection would do; the next multiple of four is what sops writes.
-        Self { flow: self.flow || flow, column: node.column - 1, indent: deeper(node.column - 1) }
+        let column = node.column - 1;
+        // As sops writes it: behind the dash, or at the next multiple of four.
+        let indent = if node.sequence().is_some() { column + 2 } else { deeper(column) };
+        Self { flow: self.flow || flow, column, indent }
     }
 
     /// The edit after which `new` stands for the scalar `node`.
@@ -75,33 +76,35 @@ impl Place {
     /// A value in clear text, for a ciphertext in this style that ends at `end`.
     fn clear(self, source: &str, end: usize, style: Style, leaf: &Leaf) -> String {
         match (style, leaf.as_str().filter(|_| leaf.kind == Kind::Str)) {
-            (Style::Double, Some(text)) => edit::double_quoted(text),
+            (Style::Double, Some(text)) => style::double_quoted(text),
             (Style::Single, Some(text)) if !self.flow && text.chars().all(is_ordinary) => {
                 format!("'{}'", text.replace('\'', "''"))
             }
-            _ if self.flow => clear(leaf),
-            _ => self.block(source, end, leaf).unwrap_or_else(|| clear(leaf)),
+            _ if self.flow => clear(leaf, true),
+            _ => self.block(source, end, leaf).unwrap_or_else(|| clear(leaf, false)),
         }
     }
 
     /// A text of several lines as a literal block, where one can hold it and can stand.
     fn block(self, source: &str, end: usize, leaf: &Leaf) -> Option<String> {
         let text = leaf.as_str().filter(|_| leaf.kind == Kind::Str)?;
-        let after = source[end..].split(['\n', '\r']).next().unwrap_or_default();
+        let (after, below) = source[end..].split_once('\n').unwrap_or((&source[end..], ""));
         let body = text.strip_suffix('\n').unwrap_or(text);
+        let keep = body.is_empty() || body.ends_with('\n');
         let fits = text.contains('\n')
-            && !body.is_empty()
-            && !body.ends_with('\n')
+            && !text.contains('\r')
             && !body.starts_with([' ', '\t', '\n'])
-            && body.lines().all(|line| line.is_empty() || !line.trim().is_empty())
-            && text.chars().all(|c| matches!(c, '\n' | '\t') || is_ordinary(c))
+            && Forms::of(text).block
             // A comment would become a part of the text.
-            && after.trim().is_empty();
-        if !fits {
+            && after.trim().is_empty()
+            // And so would empty lines below, where those of the text itself are kept.
+            && (!keep || (source.len() > end + after.len() && !starts_blank(below)));
+        if !fits || body.is_empty() {
             return None;
         }
         let newline = newline(source);
-        let mut out = if text.ends_with('\n') { "|" } else { "|-" }.to_owned();
+        let header = if keep { "|+" } else { "|" };
+        let mut out = if text.ends_with('\n') { header } else { "|-" }.to_owned();
         for line in body.split('\n') {
             out.push_str(newline);
             if !line.is_empty() {
@@ -142,7 +145,7 @@ pub(super) fn flow(new: &New) -> String {
         New::Sealed(text) => format!("'{text}'"),
         New::Kept(text) if text.starts_with(['"', '\'']) => text.clone(),
         New::Kept(text) => format!("'{text}'"),
-        New::Clear(leaf) | New::Spelled(leaf, _) => clear(leaf),
+        New::Clear(leaf) | New::Spelled(leaf, _) => clear(leaf, true),
     }
 }
 
@@ -154,34 +157,24 @@ pub(super) fn unchanged(node: &Node<'_>) -> Result<String, Error> {
         line: node.line,
         source,
     })?;
-    Ok(leaf.map_or_else(|| "null".to_owned(), |leaf| clear(&leaf)))
+    Ok(leaf.map_or_else(|| "null".to_owned(), |leaf| clear(&leaf, true)))
 }
 
 /// A value in clear text, in one line, so that it reads back with its type.
-fn clear(leaf: &Leaf) -> String {
+fn clear(leaf: &Leaf, flow: bool) -> String {
     let text = leaf.as_str();
     match (leaf.kind, text) {
         (Kind::Int | Kind::Time, Some(text)) => text.to_owned(),
         (Kind::Bool, _) => leaf.as_bool().unwrap_or_default().to_string(),
         (Kind::Float, Some(text)) => value::float_text(text).unwrap_or_default(),
-        // Go does not take a question mark in `{…}` without quotes.
-        (_, Some(text)) if edit::is_plain(text) && !text.contains('?') => text.to_owned(),
-        (_, Some(text)) if is_single(text) => format!("'{}'", text.replace('\'', "''")),
-        (_, Some(text)) => edit::double_quoted(text),
+        (_, Some(text)) => style::one_line(text, flow),
         (_, None) => format!("!!binary {}", BASE64_STANDARD.encode(leaf.bytes.expose())),
     }
 }
 
-/// Whether `yaml.v3` takes single quotes: the text is one that only its characters keep from
-/// being plain, not one that would be read as something else.
-fn is_single(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().all(is_ordinary)
-        && !text.contains(['\n', '\t'])
-        && text.trim() == text
-        && matches!(::yaml::resolve::plain(text, Schema::Kubernetes), Resolved::Str(_))
-        && matches!(::yaml::resolve::plain(text, Schema::GoYaml3), Resolved::Str(_))
-        && !edit::is_plain(&format!("x{text}x"))
+/// Whether the first line has nothing in it.
+fn starts_blank(text: &str) -> bool {
+    !text.is_empty() && text.split('\n').next().is_some_and(|line| line.trim().is_empty())
 }
 
 /// Where the `-` of an item stands.

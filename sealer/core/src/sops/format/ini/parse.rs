@@ -172,7 +172,8 @@ impl<'s> Parser<'s> {
         };
         let inner = &line[quote.len()..];
         if let Some(close) = inner.rfind(quote) {
-            return Ok((inner[..close].to_owned(), start..start + close + 2 * quote.len()));
+            // Whatever else is on the line, `ini.v1` does not see it.
+            return Ok((inner[..close].to_owned(), start..start + line.trim_end().len()));
         }
         let mut value = inner.to_owned();
         loop {
@@ -185,9 +186,11 @@ impl<'s> Parser<'s> {
                 continue;
             };
             value.push_str(&next[..close]);
-            let end = begin + close + quote.len();
-            self.inline(end, &next[close + quote.len()..]);
-            return Ok((value, start..end));
+            let after = close + quote.len();
+            let rest = &next[after..];
+            self.inline(begin + after, rest);
+            let unseen = rest[..rest.find(['#', ';']).unwrap_or(rest.len())].trim_end().len();
+            return Ok((value, start..begin + after + unseen));
         }
     }
 
