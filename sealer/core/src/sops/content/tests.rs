@@ -1,5 +1,7 @@
 //! Every format as every other, and values that change.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn plain(format: Format, text: &str) -> Plain {
@@ -119,4 +121,65 @@ fn aliases_of_aliases_end_in_bounded_time() {
         text = format!("{text}a{level}: &a{level} [{below}]\n");
     }
     assert!(Content::read(&plain(Format::Yaml, &text)).is_err());
+}
+
+/// Texts in which YAML sees more than text.
+fn texts() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ -~]{0,6}",
+        "[a:#'\"\\-?*&!|>%@`{}\\[\\], \n\t]{0,8}",
+        "[\u{80}-\u{ff}\u{2028}\u{1f600}\u{feff}x\n ]{0,4}",
+        Just("~".to_owned()),
+        Just("0x1F".to_owned()),
+        Just("12:30:45".to_owned()),
+        Just("2024-01-01".to_owned()),
+    ]
+}
+
+fn values() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        texts().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::btree_map(texts(), inner, 0..4)
+                .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_was_set_is_read_again(key in texts(), value in values()) {
+        prop_assume!(key != "sops" && key != "<<");
+        let path = [Step::Key(key)];
+        for text in ["a: 1\n", "# note\na:  {b: 1}  # why\nz:\n- x\n", "---\na: 1\n---\nb: 2\n"] {
+            let (after, _) = plain(Format::Yaml, text).set(&path, &value.to_string()).unwrap();
+            let found = Content::read(&after).unwrap_or_else(|err| panic!("{err}: {}", shown(&after)));
+            let root = look::find(&found.0[0], &path).unwrap();
+            let node = match root {
+                look::Found::Map(map) => json::file(map, None).unwrap(),
+                look::Found::Node(node) => json::value(node, None).unwrap(),
+            };
+            let read: serde_json::Value = serde_json::from_str(&node).unwrap();
+            prop_assert_eq!(&read, &value, "{}", shown(&after));
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_much(text in "\\PC{0,40}|[a:\\- \n#={}\\[\\]&*\"';]{0,40}", path in "[a-c]") {
+        for format in [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini] {
+            let file = plain(format, &text);
+            let Ok(content) = Content::read(&file) else { continue };
+            for to in [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini, Format::Binary] {
+                let _ = content.write(to, &Indents::default());
+            }
+            let _ = file.set(&[Step::Key(path.clone()), Step::Index(0)], "1");
+            let _ = file.unset(&[Step::Key(path.clone())]);
+        }
+    }
 }
