@@ -47,7 +47,9 @@ impl Entry {
         use base64::Engine as _;
         let key = root.log(&self.log, self.time).ok_or(Rejection::Log("is of an unknown log"))?;
         if self.promise.is_empty() {
-            return Err(Rejection::Log("has no promise of the log that says when it was made"));
+            let why =
+                "has no promise of its time; entries of Rekor v2 have none, and are not supported";
+            return Err(Rejection::Log(why));
         }
         let body = base64::engine::general_purpose::STANDARD.encode(&self.body);
         // Keys in order and no blanks: what the log signs.
