@@ -64,6 +64,20 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// The same for somebody who must not be who this process is: nobody anywhere, until a Secret or a
+    /// ServiceAccount says more ([`crate::flux`]). Services are reached as before, and the allowlist of
+    /// Vaults holds.
+    #[must_use]
+    pub fn of_nobody(mut self) -> Self {
+        for environment in [&mut self.aws, &mut self.azure, &mut self.google] {
+            *environment = environment.given([]);
+        }
+        (self.vault.token, self.vault.token_file, self.vault.identity) = (None, None, None);
+        self
+    }
+}
+
 /// As Go reads a switch.
 fn is_true(text: Option<&str>) -> bool {
     matches!(text, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))

@@ -70,23 +70,23 @@ pub fn read_secret<'s>(
                     credentials.vault.allowed = list;
                 }
             }
-            AWS => credentials.aws = amazon(bytes)?,
+            AWS => credentials.aws = amazon(&credentials.aws, bytes)?,
             AZURE => credentials.azure = azure(&credentials.azure, bytes)?,
-            GOOGLE => credentials.google = google(bytes)?,
+            GOOGLE => credentials.google = google(&credentials.google, bytes)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-fn amazon(bytes: &[u8]) -> Result<Environment, Error> {
+fn amazon(own: &Environment, bytes: &[u8]) -> Result<Environment, Error> {
     let fields = Fields::read(AWS, bytes)?;
     let (id, secret) = (fields.get("aws_access_key_id"), fields.get("aws_secret_access_key"));
     let (Some(id), Some(secret)) = (id, secret) else {
         return Err(unfit(AWS, "lacks `aws_access_key_id` or `aws_secret_access_key`"));
     };
     let token = fields.get("aws_session_token");
-    Ok(Environment::given(
+    Ok(own.given(
         [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)]
             .into_iter()
             .chain(token.map(|token| ("AWS_SESSION_TOKEN", token))),
@@ -111,11 +111,16 @@ fn azure(own: &Environment, bytes: &[u8]) -> Result<Environment, Error> {
         (Some(pem), _) => (Environment::AZURE_CLIENT_CERTIFICATE, pem),
         (None, Some(secret)) => ("AZURE_CLIENT_SECRET", secret),
         // An identity of the machine on which the daemon runs.
+        (None, None) if own.is_alone() => {
+            return Err(unfit(
+                AZURE,
+                "has a `clientId` alone, an identity of the daemon's machine, which objects may not use; add a `clientSecret`, or have the daemon allow it",
+            ));
+        }
         (None, None) => {
-            let place = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
             return Ok(Environment::of(|name| match name {
                 "AZURE_CLIENT_ID" => Some(client.to_string()),
-                name if name == place => own.get(place).map(str::to_owned),
+                "AZURE_POD_IDENTITY_AUTHORITY_HOST" => own.get(name).map(str::to_owned),
                 _ => None,
             }));
         }
@@ -123,10 +128,10 @@ fn azure(own: &Environment, bytes: &[u8]) -> Result<Environment, Error> {
     let tenant = tenant.ok_or_else(|| unfit(AZURE, "lacks `tenantId`"))?;
     let authority = fields.get("authorityHost").map(|host| ("AZURE_AUTHORITY_HOST", host));
     let known = [("AZURE_CLIENT_ID", client), ("AZURE_TENANT_ID", tenant), proof];
-    Ok(Environment::given(known.into_iter().chain(authority)))
+    Ok(own.given(known.into_iter().chain(authority)))
 }
 
-fn google(bytes: &[u8]) -> Result<Environment, Error> {
+fn google(own: &Environment, bytes: &[u8]) -> Result<Environment, Error> {
     let text = text(GOOGLE, bytes)?;
     let parsed = serde_json::from_str::<Value>(text).map(Wiped);
     let parsed = parsed.map_err(|_| unfit(GOOGLE, "is no JSON of a service account's key"))?;
@@ -134,7 +139,7 @@ fn google(bytes: &[u8]) -> Result<Environment, Error> {
     match parsed.0["type"].as_str() {
         Some("service_account" | "authorized_user") => {
             let value = Zeroizing::new(text.to_owned());
-            Ok(Environment::given([(google::CREDENTIALS, value)]))
+            Ok(own.given([(google::CREDENTIALS, value)]))
         }
         _ => Err(unfit(
             GOOGLE,
@@ -239,7 +244,7 @@ impl<'a> Account<'a> {
             Provider::Aws => {
                 let role = ("AWS_ROLE_ARN", need(ROLE)?);
                 let token = (Environment::AWS_WEB_IDENTITY_TOKEN, token);
-                credentials.aws = Environment::given([role, token]);
+                credentials.aws = credentials.aws.given([role, token]);
             }
             Provider::Azure => {
                 let (client, tenant) = (need(CLIENT)?, get(TENANT));
@@ -247,7 +252,7 @@ impl<'a> Account<'a> {
                 let tenant = tenant.or_else(|| own.map(|own| Zeroizing::new(own.to_owned())));
                 let tenant = tenant.ok_or_else(|| missing(TENANT))?;
                 let token = (Environment::AZURE_FEDERATED_TOKEN, token);
-                credentials.azure = Environment::given([
+                credentials.azure = credentials.azure.given([
                     ("AZURE_CLIENT_ID", client),
                     ("AZURE_TENANT_ID", tenant),
                     token,
@@ -265,7 +270,7 @@ impl<'a> Account<'a> {
                 });
                 let file = (google::CREDENTIALS, Zeroizing::new(file.to_string()));
                 let token = (Environment::GOOGLE_SUBJECT_TOKEN, token);
-                credentials.google = Environment::given([file, token]);
+                credentials.google = credentials.google.given([file, token]);
             }
         }
         Ok(())

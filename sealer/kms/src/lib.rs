@@ -21,7 +21,6 @@ mod credentials;
 mod error;
 pub mod flux;
 mod google;
-mod services;
 mod vault;
 
 pub use self::{
@@ -29,7 +28,6 @@ pub use self::{
     clouds::Clouds,
     credentials::Credentials,
     error::Error,
-    services::{InOrder, Local},
     vault::{Allowlist, Login},
 };
 

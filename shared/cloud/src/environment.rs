@@ -45,6 +45,19 @@ const NAMES: [&str; 37] = [
     "SOPS_GCP_KMS_UNIVERSE_DOMAIN",
 ];
 
+/// What says how services are reached, and nothing of who asks them.
+const REACH: [&str; 9] = [
+    "AWS_CA_BUNDLE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_ECR",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AZURE_AUTHORITY_HOST",
+    "SOPS_GCP_KMS_ENDPOINT",
+    "SOPS_GCP_KMS_UNIVERSE_DOMAIN",
+];
+
 /// What is given in the place of a file, and is never a variable of a process.
 const GIVEN: [&str; 4] = [
     Environment::AWS_WEB_IDENTITY_TOKEN,
@@ -80,10 +93,16 @@ impl Environment {
     }
 
     /// What somebody gave who must not be what else this process is: these values, and nothing of
-    /// the machine, the container and the files around it.
-    pub fn given(values: impl IntoIterator<Item = (&'static str, Zeroizing<String>)>) -> Self {
+    /// the machine, the container and the files around it. Services are reached as before.
+    #[must_use]
+    pub fn given(
+        &self,
+        values: impl IntoIterator<Item = (&'static str, Zeroizing<String>)>,
+    ) -> Self {
+        let reach = |name| self.values.get_key_value(name);
+        let reach = REACH.into_iter().filter_map(reach).map(|(name, value)| (*name, value.clone()));
         let values = values.into_iter().filter(|(_, value)| !value.is_empty());
-        Self { values: Arc::new(values.collect()), alone: true }
+        Self { values: Arc::new(reach.chain(values).collect()), alone: true }
     }
 
     /// The value of a variable that is set.
@@ -93,7 +112,7 @@ impl Environment {
     }
 
     /// Whether nothing but these values counts.
-    pub(crate) fn is_alone(&self) -> bool {
+    pub fn is_alone(&self) -> bool {
         self.alone
     }
 

@@ -164,7 +164,7 @@ async fn what_somebody_gave_is_all_that_counts() {
     let value = |text: &str| Zeroizing::new(text.to_owned());
     // Nothing of this machine helps, not even when the names of its places are given.
     let machine = Service::start(vec![]).await;
-    let given = Environment::given([
+    let given = Environment::default().given([
         ("HOME", value(&home)),
         ("AWS_PROFILE", value("base")),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", value(&machine.url)),
@@ -184,17 +184,27 @@ async fn what_somebody_gave_is_all_that_counts() {
         "type": "external_account", "audience": "a", "subject_token_type": "t",
         "token_url": machine.url, "credential_source": {"file": "/etc/passwd"},
     });
-    let given = Environment::given([(google::CREDENTIALS, value(&external.to_string()))]);
+    let given = Environment::default().given([(google::CREDENTIALS, value(&external.to_string()))]);
     let error = google::token(&self::context(&given)).await.err().unwrap();
     assert!(error.to_string().contains("there are no files here"), "{error}");
     assert!(machine.asked().is_empty());
+    // How services are reached is the owner's of the process, whoever asks them.
+    let own = environment(&[
+        ("AWS_ENDPOINT_URL", "http://own".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "OWN".to_owned()),
+        ("AZURE_AUTHORITY_HOST", "http://own".to_owned()),
+    ]);
+    let given = own.given([("AZURE_AUTHORITY_HOST", value("http://given"))]);
+    assert_eq!(given.get("AWS_ENDPOINT_URL"), Some("http://own"));
+    assert_eq!(given.get("AWS_ACCESS_KEY_ID"), None);
+    assert_eq!(given.get("AZURE_AUTHORITY_HOST"), Some("http://given"));
 }
 
 #[tokio::test]
 async fn a_role_is_taken_on_with_a_token_that_was_given() {
     let sts = Service::start(vec![role()]).await;
     let value = |text: &str| Zeroizing::new(text.to_owned());
-    let given = Environment::given([
+    let given = Environment::default().given([
         ("AWS_ENDPOINT_URL_STS", value(&sts.url)),
         ("AWS_ROLE_ARN", value("arn:r")),
         (Environment::AWS_WEB_IDENTITY_TOKEN, value("jwt")),

@@ -60,6 +60,23 @@ fn every_identity_of_azures_is_read() {
 }
 
 #[test]
+fn who_is_nobody_has_what_the_secret_says_and_nothing_of_the_machine() {
+    let nobody = || daemon().of_nobody();
+    let credentials = nobody();
+    assert_eq!(credentials.aws.get("AWS_ACCESS_KEY_ID"), None);
+    assert_eq!(credentials.google.get("GOOGLE_CREDENTIALS"), None);
+    assert!(credentials.aws.is_alone() && credentials.azure.is_alone());
+    assert!(credentials.vault.token.is_none() && credentials.vault.token_file.is_none());
+    let mut credentials = nobody();
+    let entry = ("sops.azure-kv", &b"clientId: c"[..]);
+    let error = read_secret(&mut credentials, [entry]).unwrap_err();
+    assert!(error.to_string().contains("which objects may not use"), "{error}");
+    let entry = ("sops.azure-kv", &b"clientId: c\ntenantId: t\nclientSecret: s"[..]);
+    read_secret(&mut credentials, [entry]).unwrap();
+    assert_eq!(credentials.azure.get("AZURE_CLIENT_SECRET"), Some("s"));
+}
+
+#[test]
 fn what_is_wrong_with_an_entry_is_said_without_it() {
     #[rustfmt::skip]
     let cases = [
