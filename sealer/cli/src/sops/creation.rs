@@ -28,7 +28,14 @@ pub(super) struct Creation {
 
 impl From<rules::Error> for Failure {
     fn from(error: rules::Error) -> Self {
-        Self::generic(chain(&error))
+        let prefix = "error loading config: ";
+        let text = match &error {
+            rules::Error::Config { source, .. } if source.to_string().starts_with(prefix) => {
+                chain(source)
+            }
+            error => format!("{prefix}{}", chain(error)),
+        };
+        Self::generic(text)
     }
 }
 
