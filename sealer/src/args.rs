@@ -11,7 +11,8 @@ use jiff::SignedDuration;
 use reconcile::Scope;
 use sealer_core::sealed::keyring::Order;
 
-use crate::controller::{sealed_secret, sealing_key};
+use crate::controller::{kustomization, sealed_secret, sealing_key};
+use crate::decryption::Own;
 use crate::http;
 
 pub mod sealing;
@@ -31,7 +32,7 @@ pub struct Args {
 
     /// Which controllers run
     #[arg(long, env = "SIGNET_CONTROLLERS", value_name = "NAME", value_delimiter = ',', value_enum,
-          default_values_t = [Controller::SealedSecret, Controller::GitSecretSync, Controller::ExternalSecret])]
+          default_values_t = [Controller::SealedSecret, Controller::GitSecretSync, Controller::SopsSecret, Controller::ExternalSecret])]
     pub controllers: Vec<Controller>,
 
     /// What is about SealedSecrets.
@@ -66,9 +67,30 @@ pub struct Args {
     #[command(flatten)]
     pub azure: source::azure::Environment,
 
-    /// The age identities that open SOPS-encrypted Secrets of `--local DIR`
+    /// The age identities of SopsSecrets, of objects that name no key, and of `--local DIR`
     #[arg(long, env = "SOPS_AGE_KEY_FILE", value_name = "FILE")]
     pub age_key_file: Option<PathBuf>,
+
+    /// A Secret of `--key-namespace` with the keys of SopsSecrets and of objects that name none, in
+    /// the form of Flux: age identities under `*.agekey`, credentials of services under `sops.…`
+    #[arg(long, env = "SIGNET_SOPS_SECRET", value_name = "NAME", alias = "sops-age-secret")]
+    pub sops_secret: Option<String>,
+
+    /// Lets objects use what this process is to AWS, Azure, Google and Vault (its environment, its
+    /// machine) to decrypt SOPS files: whoever may create one can then decrypt what the daemon could
+    #[arg(long, env = "SIGNET_SOPS_AMBIENT_CREDENTIALS", value_name = "BOOL", default_value_t = false,
+          action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub sops_ambient_credentials: bool,
+
+    /// Lets SopsSecrets take over Secrets that nobody controls, where they do not say
+    #[arg(long, env = "SIGNET_DEFAULT_ENFORCE_OWNERSHIP", value_name = "BOOL", default_value_t = false,
+          action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub default_enforce_ownership: bool,
+
+    /// Decrypts and applies the Secrets of Kustomizations with `decryption`, for clusters without
+    /// kustomize-controller; Secrets go to the Kustomization's own namespace, or to any as with Flux
+    #[arg(long, env = "SIGNET_KUSTOMIZATIONS", value_name = "REACH", value_enum)]
+    pub kustomizations: Option<Reach>,
 
     /// The class of SecretStores that are ours besides those that name none
     #[arg(long, env = "SIGNET_CONTROLLER_CLASS", value_name = "CLASS", default_value = "default")]
@@ -96,9 +118,30 @@ pub enum Controller {
     /// SOPS files in Git.
     #[value(name = "gitsecretsync")]
     GitSecretSync,
+    /// SopsSecrets.
+    #[value(name = "sopssecret")]
+    SopsSecret,
     /// External stores.
     #[value(name = "externalsecret")]
     ExternalSecret,
+}
+
+/// Where Secrets of a Kustomization may go without a ServiceAccount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Reach {
+    /// To the Kustomization's own namespace.
+    OwnNamespace,
+    /// To any namespace, with the daemon's own rights.
+    AnyNamespace,
+}
+
+impl From<Reach> for kustomization::Reach {
+    fn from(reach: Reach) -> Self {
+        match reach {
+            Reach::OwnNamespace => Self::Own,
+            Reach::AnyNamespace => Self::Any,
+        }
+    }
 }
 
 impl Args {
@@ -120,6 +163,13 @@ impl Args {
                 KeyOrder::SecretCreationTimestamp => Order::SecretCreation,
             },
         }
+    }
+
+    /// The keys of objects that name none; `home` is the namespace of the process.
+    pub fn own_keys(&self, home: &str) -> Own {
+        let namespace = self.sealing.key_namespace.as_deref().unwrap_or(home);
+        let secret = self.sops_secret.clone().map(|name| (namespace.to_owned(), name));
+        Own::new(self.age_key_file.as_deref(), secret, self.sops_ambient_credentials)
     }
 
     /// How SealedSecrets are treated.
@@ -178,6 +228,11 @@ impl Args {
         };
         let ours = || Some(state().or_else(caches)?.join("sealer"));
         self.cache_dir.clone().or_else(ours)
+    }
+
+    /// Whether anything is read from Git.
+    pub fn reads_git(&self) -> bool {
+        self.runs(Controller::GitSecretSync) || self.kustomizations.is_some()
     }
 
     /// Whether `controller` runs.

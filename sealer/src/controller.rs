@@ -12,12 +12,15 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::secrets::{Kind, Known, Owner, Secrets};
 
+mod batch;
 pub mod external_secret;
 pub mod git_secret_sync;
+pub mod kustomization;
 mod object;
 pub mod sealed_secret;
 pub mod sealing_key;
 pub mod secret_store;
+pub mod sops_secret;
 
 /// What every controller is given. Cheap to clone.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 //! ```text
 //! SealedSecret   ─▶ keys ────────┐
 //! GitSecretSync  ─▶ repo, sops ──┼─▶ claim ─▶ secrets ─▶ Secret
+//! SopsSecret     ─▶ sops ────────┤
 //! ExternalSecret ─▶ provider ────┘
 //! ```
 //!
@@ -24,8 +25,11 @@ use crate::accounts::Accounts;
 use crate::args::{Args, Controller};
 use crate::controller::external_secret::External;
 use crate::controller::git_secret_sync::Git;
-use crate::controller::{Context, external_secret, git_secret_sync, sealed_secret, sealing_key};
-use crate::keys::Keys;
+use crate::controller::{
+    Context, external_secret, git_secret_sync, kustomization, sealed_secret, sealing_key,
+    sops_secret,
+};
+use crate::decryption::Keys;
 use crate::metrics::Metrics;
 use crate::provider::reads::Reads;
 use crate::secrets::Secrets;
@@ -33,6 +37,7 @@ use crate::secrets::Secrets;
 pub mod accounts;
 pub mod args;
 pub mod controller;
+pub mod decryption;
 pub mod http;
 pub mod keys;
 pub mod local;
@@ -62,9 +67,9 @@ pub enum Error {
     /// See [`process::Error`].
     #[error(transparent)]
     Process(#[from] process::Error),
-    /// See [`local::Error`].
+    /// See [`decryption::Error`].
     #[error(transparent)]
-    Local(#[from] local::Error),
+    Keys(#[from] decryption::Error),
     /// Nothing says where Git objects may be kept.
     #[error("nothing says where Git objects may be kept; give `--cache-dir DIR`")]
     NoCacheDir,
@@ -78,7 +83,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Process(error) => error.exit_code(),
-            Self::Local(_) | Self::NoCacheDir | Self::Cache(_) => ExitCode::from(2),
+            Self::Keys(_) | Self::NoCacheDir | Self::Cache(_) => ExitCode::from(2),
         }
     }
 }
@@ -86,14 +91,17 @@ impl Error {
 /// Runs the daemon until a signal, or until it can no longer do its work.
 pub async fn run(mut args: Args) -> Result<(), Error> {
     args.common.part = args.part();
-    let mut process = Process::start("sealer", args.common.clone(), local::kinds).await?;
+    let kustomizations = args.kustomizations.is_some();
+    let kinds = || local::kinds(kustomizations);
+    let mut process = Process::start("sealer", args.common.clone(), kinds).await?;
     process.expect(sealer_api::FIELDS, |kind| match kind {
         "SealedSecret" => args.runs(Controller::SealedSecret),
         "GitSecretSync" => args.runs(Controller::GitSecretSync),
+        "SopsSecret" => args.runs(Controller::SopsSecret),
         _ => args.runs(Controller::ExternalSecret),
     });
-    let identities = local::identities(args.age_key_file.as_deref())?;
-    process.decrypt_with(move |_, text| local::decrypt(&identities, text));
+    let keys = Keys::of_identities(args.own_keys(process.home()).identities()?);
+    process.decrypt_with(move |_, text| local::decrypt(&keys, text));
     let config = process.config().cloned();
     let daemon = Daemon::new(&process.core(), args, process.home(), config)?;
     daemon.always(process.always());
@@ -107,11 +115,11 @@ impl Daemon {
     /// Puts the daemon together on `core`; `home` is the namespace of the process, and `config` what
     /// led to its cluster, if there is one.
     pub fn new(core: &Core, args: Args, home: &str, config: Option<Config>) -> Result<Self, Error> {
-        let cache = args.runs(Controller::GitSecretSync).then(|| cache(&args)).transpose()?;
+        let cache = args.reads_git().then(|| cache(&args)).transpose()?;
         let context = Context {
             core: core.clone(),
             secrets: Secrets::new(core.client.clone(), &core.scope),
-            keys: Keys::none(),
+            keys: keys::Keys::none(),
             metrics: Metrics::new(&core.metrics),
         };
         let part = |scope: Scope| Context {
@@ -157,11 +165,22 @@ impl Daemon {
         if self.args.runs(Controller::SealedSecret) {
             sealed_secret::start(context, self.args.unsealing(), tasks);
         }
-        if let Some(cache) = self.cache.clone() {
-            let accounts = Accounts::new(context.core.clone(), self.config.clone());
-            let sources = Sources::new(context.core.clone(), self.args.common.local.is_some())
-                .with_azure(self.args.azure.clone());
-            git_secret_sync::start(context, Git { cache, accounts, sources }, tasks);
+        if self.args.runs(Controller::GitSecretSync)
+            && let Some(git) = self.git(context)
+        {
+            git_secret_sync::start(context, git, tasks);
+        }
+        if let Some(reach) = self.args.kustomizations
+            && let Some(git) = self.git(context)
+        {
+            kustomization::start(context, git, reach.into(), tasks);
+        }
+        if self.args.runs(Controller::SopsSecret) {
+            let settings = sops_secret::Settings {
+                keys: self.args.own_keys(&self.home),
+                enforces_ownership: self.args.default_enforce_ownership,
+            };
+            sops_secret::start(context, settings, tasks);
         }
         if self.args.runs(Controller::ExternalSecret) {
             let external = External {
@@ -171,6 +190,17 @@ impl Daemon {
             };
             external_secret::start(context, external, tasks);
         }
+    }
+
+    /// What reading from Git takes.
+    fn git(&self, context: &Context) -> Option<Git> {
+        let sources = Sources::new(context.core.clone(), self.args.common.local.is_some());
+        Some(Git {
+            cache: self.cache.clone()?,
+            accounts: Accounts::new(context.core.clone(), self.config.clone()),
+            sources: sources.with_azure(self.args.azure.clone()),
+            keys: self.args.own_keys(&self.home),
+        })
     }
 
     /// What every replica serves.

@@ -1,61 +1,28 @@
 //! What `--local DIR` adds: the kinds that a directory may hold, and its SOPS-encrypted Secrets.
 
 use std::iter;
-use std::path::{Path, PathBuf};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 use sealer_api::GitRepository;
-use sealer_core::plaintext::Plaintext;
-use sealer_core::sops::age::{self, Identities};
-use sealer_core::sops::yaml::{self, MacCheck};
+use sealer_core::sops::store::Format;
 use serde_json::Value;
 
-/// Why SOPS files of the directory cannot be decrypted.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The key file cannot be read.
-    #[error("could not read the age identities of `{file}` (`--age-key-file`)")]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The key file holds no identities.
-    #[error("could not use the age identities of `{file}` (`--age-key-file`)")]
-    Parse {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: age::Error,
-    },
-}
+use crate::decryption::{self, Keys, MacCheck};
 
-/// The kinds that a directory may hold.
-pub fn kinds() -> Vec<CustomResourceDefinition> {
+/// The kinds that a directory may hold, Kustomizations only where somebody wants them.
+pub fn kinds(kustomizations: bool) -> Vec<CustomResourceDefinition> {
     let mut kinds = sealer_api::crds();
     kinds.push(GitRepository::crd());
+    kinds.extend(kustomizations.then(sealer_api::kustomization_crd));
     kinds
 }
 
-/// The identities of a key file; without one there are none, and a file says which it would need.
-pub fn identities(file: Option<&Path>) -> Result<Identities, Error> {
-    let read = |file: &Path| {
-        std::fs::read(file).map_err(|source| Error::Read { file: file.to_owned(), source })
-    };
-    let text = Plaintext::new(file.map(read).transpose()?.unwrap_or_default());
-    Identities::parse(&text)
-        .map_err(|source| Error::Parse { file: file.unwrap_or(Path::new("")).to_owned(), source })
-}
-
 /// Decrypts the documents of a SOPS file, as a GitSecretSync would.
-pub fn decrypt(identities: &Identities, text: &str) -> Result<Vec<Value>, String> {
-    let opened = || {
-        let decrypted = yaml::decrypt(text, identities, MacCheck::Enforced)?;
-        decrypted.documents()
-    };
-    let documents = opened().map_err(|error| causes(&error))?;
+pub fn decrypt(keys: &Keys, text: &str) -> Result<Vec<Value>, String> {
+    let opened = decryption::decrypt(Format::Yaml, text.as_bytes(), keys, MacCheck::Enforced);
+    let documents = opened.and_then(|plain| decryption::documents(&plain));
+    let documents = documents.map_err(|error| causes(&error))?;
     Ok(documents.iter().map(|document| document.expose().clone()).collect())
 }
 
@@ -67,6 +34,9 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sealer_core::plaintext::Plaintext;
+    use sealer_core::sops::age::Identities;
+
     use super::*;
 
     const KEYS: &str = include_str!("../core/fixtures/sops/key.txt");
@@ -75,9 +45,13 @@ mod tests {
     /// Encrypted by the real sops, which wrote an empty document and a ConfigMap into it, too.
     const STACK: &str = include_str!("../core/fixtures/sops/stack.3.13.3.enc.yaml");
 
+    fn keys() -> Keys {
+        Keys::of_identities(Identities::parse(&Plaintext::from(KEYS.to_owned())).unwrap())
+    }
+
     #[test]
     fn the_documents_of_a_file_are_opened_together() {
-        let keys = Identities::parse(&Plaintext::from(KEYS.to_owned())).unwrap();
+        let keys = keys();
         let opened = decrypt(&keys, STACK).unwrap();
         let kinds: Vec<_> = opened.iter().map(|document| document["kind"].as_str()).collect();
         assert_eq!(kinds, [Some("Secret"), None, Some("ConfigMap"), Some("Secret")]);
@@ -87,9 +61,9 @@ mod tests {
 
     #[test]
     fn a_file_is_opened_by_its_identity_and_by_no_other() {
-        let keys = Identities::parse(&Plaintext::from(KEYS.to_owned())).unwrap();
+        let keys = keys();
         assert_eq!(decrypt(&keys, FILE).unwrap()[0]["kind"], "Secret");
-        let none = identities(None).unwrap();
+        let none = Keys::default();
         let refused = decrypt(&none, FILE).unwrap_err();
         assert!(refused.contains("age1") && refused.contains("--age-key-file"), "{refused}");
     }

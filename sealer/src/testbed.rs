@@ -68,7 +68,7 @@ impl Bed {
             directory: None,
             state: dir.path().join("state"),
             owner: "sealer".to_owned(),
-            crds: crate::local::kinds(),
+            crds: crate::local::kinds(true),
             clock: now,
         })
         .unwrap();
@@ -133,6 +133,8 @@ impl Bed {
             "sealedsecrets",
             "gitsecretsyncs",
             "gitrepositories",
+            "sopssecrets",
+            "kustomizations",
             "secretstores",
             "externalsecrets",
         ];

@@ -19,7 +19,8 @@ pub fn files() -> Outcome<Vec<(PathBuf, String)>> {
     };
     // Flux's own, for clusters without Flux; either chart can install it.
     let git_repository = || vec![imagebot_api::git_repository_crd()];
-    let mut files = of("sealer", [sealer_api::crds(), git_repository()].concat())?;
+    let kustomization = vec![sealer_api::kustomization_crd()];
+    let mut files = of("sealer", [sealer_api::crds(), git_repository(), kustomization].concat())?;
     files.extend(of("imagebot", [imagebot_api::crds(), git_repository()].concat())?);
     files.push(fields("sealer", &sealer_api::crds())?);
     files.push(fields("imagebot", &[imagebot_api::crds(), git_repository()].concat())?);

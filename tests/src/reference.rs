@@ -22,6 +22,7 @@ const END: &str = "<!-- /fields -->\n";
 pub fn kinds() -> Vec<CustomResourceDefinition> {
     let mut kinds = [sealer_api::crds(), imagebot_api::crds()].concat();
     kinds.push(imagebot_api::git_repository_crd());
+    kinds.push(sealer_api::kustomization_crd());
     kinds
 }
 

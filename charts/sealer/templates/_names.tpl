@@ -40,6 +40,7 @@ app.kubernetes.io/part-of: signet
 {{- $on := list -}}
 {{- if .Values.features.sealedSecrets }}{{ $on = append $on "sealedsecret" }}{{ end -}}
 {{- if .Values.features.gitSecretSync }}{{ $on = append $on "gitsecretsync" }}{{ end -}}
+{{- if .Values.features.sopsSecrets }}{{ $on = append $on "sopssecret" }}{{ end -}}
 {{- if .Values.features.externalSecrets }}{{ $on = append $on "externalsecret" }}{{ end -}}
 {{- join "," $on -}}
 {{- end -}}

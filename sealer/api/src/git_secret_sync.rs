@@ -103,9 +103,32 @@ pub struct GitSecretSyncSpec {
     pub suspend: bool,
 }
 
+impl Default for GitSecretSyncSpec {
+    /// What an object that says nothing asks for.
+    fn default() -> Self {
+        Self {
+            source_ref: None,
+            git: None,
+            path: root(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            decryption: Decryption::default(),
+            interval: ten_minutes(),
+            timeout: a_minute(),
+            prune: true,
+            target_namespace: None,
+            service_account_name: None,
+            kinds: secrets(),
+            mac_check: MacCheck::default(),
+            conflict: Conflict::default(),
+            suspend: false,
+        }
+    }
+}
+
 impl Default for Decryption {
     fn default() -> Self {
-        Self { provider: sops(), secret_ref: None }
+        Self { provider: sops(), secret_ref: None, service_account_name: None }
     }
 }
 
@@ -145,9 +168,13 @@ pub struct Decryption {
     /// Only `sops`, which is the default.
     #[serde(default = "sops")]
     pub provider: String,
-    /// The Secret with the keys: every entry that is called `*.agekey` holds age identities.
+    /// The Secret with the keys, in the form of Flux: age identities under `*.agekey`, OpenPGP keys
+    /// under `*.asc`, credentials of services under `sops.…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalReference>,
+    /// Not supported: put the credentials of services into the Secret of `secretRef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_name: Option<String>,
 }
 
 /// A kind that can be applied.
@@ -245,11 +272,11 @@ impl GitSecretSyncSpec {
         rule(self.source_ref.is_some() != self.git.is_some(), "spec", ONE_SOURCE);
         if let Some(source) = &self.source_ref {
             let known = source.kind == "GitRepository";
-            rule(
-                known,
-                "spec.sourceRef.kind",
-                "must be `GitRepository`; give other sources under `spec.git`",
+            let unknown = format!(
+                "must be `GitRepository`: `{}` is not supported; give the Git repository under `spec.git`",
+                source.kind
             );
+            rule(known, "spec.sourceRef.kind", &unknown);
             let here = source.namespace.as_deref().is_none_or(|other| other == namespace);
             rule(
                 here,
@@ -258,6 +285,11 @@ impl GitSecretSyncSpec {
             );
         }
         rule(self.decryption.provider == "sops", "spec.decryption.provider", "must be `sops`");
+        rule(
+            self.decryption.service_account_name.is_none(),
+            "spec.decryption.serviceAccountName",
+            "is not supported yet: put the credentials of services into the Secret of `spec.decryption.secretRef`",
+        );
         let away = self.target_namespace.as_deref().is_some_and(|other| other != namespace);
         let free = !away || self.service_account_name.is_some();
         rule(

@@ -13,16 +13,20 @@ use kube::CustomResourceExt as _;
 
 pub mod external_secret;
 pub mod git_secret_sync;
+pub mod kustomization;
 mod schema;
 pub mod sealed_secret;
 pub mod secret_store;
+pub mod sops_secret;
 pub mod violation;
 pub mod written;
 
 pub use self::external_secret::ExternalSecret;
 pub use self::git_secret_sync::GitSecretSync;
+pub use self::kustomization::Kustomization;
 pub use self::sealed_secret::SealedSecret;
 pub use self::secret_store::SecretStore;
+pub use self::sops_secret::SopsSecret;
 pub use self::violation::Violation;
 pub use source_api::{GitRepository, duration};
 
@@ -37,9 +41,15 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![
         SealedSecret::crd(),
         GitSecretSync::crd(),
+        SopsSecret::crd(),
         also_served(SecretStore::crd(), "v1beta1"),
         also_served(ExternalSecret::crd(), "v1beta1"),
     ]
+}
+
+/// The definition of Flux's Kustomization, for clusters without Flux.
+pub fn kustomization_crd() -> CustomResourceDefinition {
+    Kustomization::crd()
 }
 
 /// Serves `crd`'s only version under a second name, too.

@@ -63,9 +63,10 @@ pub struct SecretTemplate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub immutable: Option<bool>,
 
-    /// Values of the Secret that are rendered from the decrypted ones with Go's text/template.
+    /// Values of the Secret that are rendered from the decrypted ones with Go's text/template; one that
+    /// is sealed wins. `null` takes a sealed value out of the Secret.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<BTreeMap<String, String>>,
+    pub data: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// The part of the Secret's metadata that its author chooses.

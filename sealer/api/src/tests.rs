@@ -106,6 +106,7 @@ fn a_violation_names_the_field_and_the_remedy() {
         ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {}, "targetNamespace": "other"}),       "`spec.targetNamespace` is another namespace"),
         ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {}, "interval": "5"}),                  "`spec.interval` must be a positive duration"),
         ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {}, "path": "../x"}),                   "`spec.path` must stay inside"),
+        ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {"serviceAccountName": "x"}}),          "`spec.decryption.serviceAccountName` is not supported yet"),
         ("GitSecretSync",  json!({"git": {"url": "u"}, "decryption": {}, "kinds": ["ConfigMap"]}),           "`spec.kinds` asks for ConfigMap"),
         ("GitSecretSync",  json!({"sourceRef": {"kind": "Bucket", "name": "b"}, "decryption": {}}),          "`spec.sourceRef.kind` must be `GitRepository`"),
         ("SecretStore",    json!({"provider": {"aws": {"region": "x"}}}),           "`spec.provider.aws` is a provider that is not supported yet"),

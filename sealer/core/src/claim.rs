@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub const SEALED_MANAGED: &str = "sealedsecrets.bitnami.com/managed";
 /// Lets a `SealedSecret` merge its keys into a Secret and remove none.
 pub const SEALED_PATCH: &str = "sealedsecrets.bitnami.com/patch";
+/// Lets a `SopsSecret` take over a Secret that nobody controls.
+pub const SOPS_MANAGED: &str = "sopssecret/managed";
 /// Lets any of our own kinds take over a Secret that nobody controls.
 pub const ADOPT: &str = "signet.dev/adopt";
 
@@ -20,6 +22,8 @@ pub const ADOPT: &str = "signet.dev/adopt";
 pub enum Rules {
     /// `SealedSecret`: `sealedsecrets.bitnami.com/managed`, `…/patch` and `signet.dev/adopt`.
     Sealed,
+    /// `SopsSecret`: `sopssecret/managed` and `signet.dev/adopt`.
+    SopsSecret,
     /// `ExternalSecret` with `creationPolicy: Owner`, and `GitSecretSync`: `signet.dev/adopt`.
     Owner,
 }
@@ -142,6 +146,7 @@ impl Rules {
     fn invitation(self) -> &'static str {
         match self {
             Self::Sealed => SEALED_MANAGED,
+            Self::SopsSecret => SOPS_MANAGED,
             Self::Owner => ADOPT,
         }
     }
@@ -158,7 +163,7 @@ impl Existing {
     }
 
     fn invites_adoption(&self, rules: Rules) -> bool {
-        self.says(ADOPT) || (rules == Rules::Sealed && self.says(SEALED_MANAGED))
+        self.says(ADOPT) || (rules != Rules::Owner && self.says(rules.invitation()))
     }
 
     fn says(&self, annotation: &str) -> bool {
@@ -201,6 +206,7 @@ mod tests {
         let cases = [
             // existing                                        sealed               owner
             (None,                                             "create",            "create"),
+            (Some(secret(None, &[SOPS_MANAGED])),              "refuse",            "refuse"),
             (Some(secret(Some("us"), &[])),                    "update",            "update"),
             (Some(secret(None, &[])),                          "refuse",            "refuse"),
             (Some(secret(None, &[SEALED_MANAGED])),            "adopt",             "refuse"),
@@ -217,6 +223,22 @@ mod tests {
         for (existing, sealed, owner) in cases {
             let by = |rules| word(&claim(rules, "us", existing.as_ref()));
             assert_eq!((by(Rules::Sealed), by(Rules::Owner)), (sealed, owner), "{existing:?}");
+        }
+    }
+
+    #[test]
+    fn an_invitation_is_for_one_kind() {
+        #[rustfmt::skip]
+        let cases = [
+            (secret(None, &[SOPS_MANAGED]),            "adopt"),
+            (secret(None, &[SEALED_MANAGED]),          "refuse"),
+            (secret(None, &[SEALED_PATCH]),            "refuse"),
+            (secret(None, &[ADOPT]),                   "adopt"),
+            (secret(Some("them"), &[SOPS_MANAGED]),    "refuse"),
+        ];
+        for (existing, expected) in cases {
+            let judged = claim(Rules::SopsSecret, "us", Some(&existing));
+            assert_eq!(word(&judged), expected, "{existing:?}");
         }
     }
 

@@ -3,8 +3,8 @@
 //! | verb | here |
 //! |---|---|
 //! | validate | globs, durations, where Secrets may go |
-//! | observe | keys and credentials; the commit; the files whose blobs are new |
-//! | decide | decrypt what has to be, and say which Secrets should exist |
+//! | observe | keys and credentials; the commit; the files whose blobs are new, decrypted |
+//! | decide | say which Secrets should exist |
 //! | apply | write what `claim` allows, as the ServiceAccount if one is named; prune |
 //! | report | kstatus, revision, inventory |
 //!
@@ -13,38 +13,46 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::stream;
+use futures::{Stream, stream};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 use reconcile::phase::{is_due, until_due};
-use reconcile::{Classify, Reconciler, Report, Tasks, Watched, drive, event::Event};
+use reconcile::{Classify, Object, Reconciler, Report, Tasks, Watched, drive, event::Event};
 use repo::{Cache, ObjectId};
 use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
 use sealer_api::{GitRepository, GitSecretSync, duration};
-use sealer_core::sops::age::Identities;
 use source::Sources;
 
+use super::batch::{Author, is_entry, place};
 use super::object::Destination;
 use super::{Context, again, names, owner};
 use crate::accounts::Accounts;
-use crate::secrets::{Kind, Known, Owner};
+use crate::decryption::Own;
+use crate::secrets::{Kind, Owner};
 use crate::source::Source as Hash;
 
 mod apply;
+mod clear;
 mod error;
 mod files;
 mod glob;
+mod kustomize;
 mod look;
 mod origin;
 mod status;
 #[cfg(test)]
 mod tests;
 
+use self::clear::Opener;
 use self::error::Error;
-use self::files::{File, Memory, Opener, Yield};
+use self::files::{File, Maker, Memory, Yield};
 use self::glob::Glob;
+pub(super) use self::kustomize::Dress;
 use self::look::Look;
-use self::origin::Said;
+pub(super) use self::look::Selection;
+use self::origin::{Refers, Said};
 
 /// What the controller needs besides the [`Context`].
 pub struct Git {
@@ -54,41 +62,83 @@ pub struct Git {
     pub accounts: Accounts,
     /// Where repositories are, and how to log in.
     pub sources: Sources,
+    /// The keys of those who name none.
+    pub keys: Own,
 }
 
 /// Adds the controller to `tasks`.
 pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
     let objects: Watched<GitSecretSync> = context.core.watch(tasks);
-    let referring = origin::is_referred_to(objects.clone());
-    let repositories = context.core.watch_referents_once(referring, tasks);
-    let moved = origin::wakes(objects.clone(), &repositories);
+    let (syncer, moved) = Syncer::new(
+        context,
+        git,
+        SYNC,
+        (&objects, |object| object.spec.source_ref.as_ref()),
+        tasks,
+    );
     let wakes = stream::select(context.secrets.wakes(Kind::GitSecretSync), moved);
     let (core, secrets) = (context.core.clone(), context.secrets.clone());
-    let (context, memories) = (context.clone(), Mutex::default());
-    let reconciler = Arc::new(Syncer { context, git, repositories, memories });
     tasks.add("gitsecretsync", async move {
         secrets.ready().await;
-        drive(core, reconciler, objects, wakes).await;
+        drive(core, Arc::new(syncer), objects, wakes).await;
     });
 }
 
-struct Syncer {
+/// What differs between the kinds that make Secrets of files.
+#[derive(Clone, Debug)]
+pub(super) struct Flavor {
+    /// Whom the watch of Secrets wakes.
+    pub(super) kind: Kind,
+    /// The kind, for messages.
+    pub(super) name: &'static str,
+    /// Its version, for owner references.
+    pub(super) api_version: &'static str,
+    /// Whether Secrets may go to other namespaces with the daemon's own rights.
+    pub(super) anywhere: bool,
+}
+
+const SYNC: Flavor = Flavor {
+    kind: Kind::GitSecretSync,
+    name: "GitSecretSync",
+    api_version: "signet.dev/v1alpha1",
+    anywhere: false,
+};
+
+/// Makes Secrets of the files that a GitSecretSync names, or another kind that is read as one.
+pub(super) struct Syncer {
     context: Context,
     git: Git,
+    flavor: Flavor,
     /// Every GitRepository, watched once somebody refers to one.
     repositories: Watched<GitRepository>,
     memories: Mutex<HashMap<(String, String), Seen>>,
 }
 
+impl Syncer {
+    /// A syncer of `objects`, and the wakes of those whose GitRepository says something else.
+    pub(super) fn new<K: Object>(
+        context: &Context,
+        git: Git,
+        flavor: Flavor,
+        (objects, refers): (&Watched<K>, Refers<K>),
+        tasks: &mut Tasks,
+    ) -> (Self, impl Stream<Item = ObjectRef<K>> + Send + 'static + use<K>) {
+        let referring = origin::is_referred_to(objects.clone(), refers);
+        let repositories = context.core.watch_referents_once(referring, tasks);
+        let moved = origin::wakes(objects.clone(), &repositories, refers);
+        let (context, memories) = (context.clone(), Mutex::default());
+        (Self { context, git, flavor, repositories, memories }, moved)
+    }
+}
+
 /// What a valid GitSecretSync means.
-struct Valid {
-    include: Vec<Glob>,
-    exclude: Vec<Glob>,
+pub(super) struct Valid {
+    pub(super) selection: Selection,
     destination: Destination,
 }
 
 /// What the world looks like.
-enum Observed {
+pub(super) enum Observed {
     /// As it was left; it is not time to look.
     Settled,
     /// A commit.
@@ -96,15 +146,14 @@ enum Observed {
 }
 
 /// A commit, and what opens its files.
-struct Looked {
+pub(super) struct Looked {
     revision: String,
     files: Vec<File>,
-    identities: Identities,
     memory: Arc<Memory>,
 }
 
 /// What should be done.
-enum Plan {
+pub(super) enum Plan {
     /// Nothing.
     Settled,
     /// These Secrets should exist.
@@ -118,7 +167,7 @@ enum Plan {
 
 /// What was done.
 #[derive(Debug)]
-enum Applied {
+pub(super) enum Applied {
     /// Nothing.
     Settled,
     /// What a commit says.
@@ -127,7 +176,7 @@ enum Applied {
 
 /// What became of a commit.
 #[derive(Debug, Default)]
-struct Outcome {
+pub(super) struct Outcome {
     revision: String,
     entries: Vec<InventoryEntry>,
     created: usize,
@@ -162,7 +211,8 @@ impl Reconciler for Syncer {
     fn validate(&self, object: &GitSecretSync) -> Result<Valid, Error> {
         let (namespace, _) = names(object);
         let spec = &object.spec;
-        let broken = spec.violations(&namespace);
+        let mut broken = spec.violations(&namespace);
+        broken.retain(|rule| !(self.flavor.anywhere && rule.field == "spec.targetNamespace"));
         if !broken.is_empty() {
             return Err(Error::Invalid(broken));
         }
@@ -176,38 +226,42 @@ impl Reconciler for Syncer {
             globs(&spec.include)
         };
         let destination = Destination {
+            kind: self.flavor.name,
             own: namespace,
             target: spec.target_namespace.clone(),
-            anywhere: spec.service_account_name.is_some(),
+            anywhere: self.flavor.anywhere || spec.service_account_name.is_some(),
         };
-        Ok(Valid { include, exclude: globs(&spec.exclude), destination })
+        let selection = Selection::Globs { include, exclude: globs(&spec.exclude) };
+        Ok(Valid { selection, destination })
     }
 
     async fn observe(&self, object: &GitSecretSync, valid: &Valid) -> Result<Observed, Error> {
         let repository = self.referred(object).await;
         let read = origin::secret_names(object, repository.as_deref());
-        self.context.secrets.refer(&owner(Kind::GitSecretSync, object), read);
+        self.context.secrets.refer(&owner(self.flavor.kind, object), read);
         let said = repository.as_deref().map(Said::of);
         let Some(memory) = self.memory(object, said) else { return Ok(Observed::Settled) };
-        let identities = origin::identities(&self.context, object).await?;
+        let keys = origin::keys(&self.context, &self.git.keys, object).await?;
         let problem = self.repositories.problem();
         let source = origin::of(&self.git.sources, object, repository.as_deref(), problem).await?;
         let Some(source) = source else { return Ok(Observed::Settled) };
-        let mut keys = identities.recipients();
-        keys.sort_unstable();
         let look = Look {
             cache: self.git.cache.clone(),
             source,
             path: object.spec.path.clone(),
-            include: valid.include.clone(),
-            exclude: valid.exclude.clone(),
+            selection: valid.selection.clone(),
             salt: salt(object),
             settled: self.settled(object, &memory),
             memory: Arc::clone(&memory),
-            keys,
+            opener: Opener {
+                keys: Arc::new(keys),
+                secret: object.spec.decryption.secret_ref.as_ref().map(|it| it.name.clone()),
+                mac: object.spec.mac_check,
+                nested: matches!(valid.selection, Selection::Kustomizations(_)),
+            },
         };
         let (revision, files) = look.run().await?;
-        Ok(Observed::Commit(Box::new(Looked { revision, files, identities, memory })))
+        Ok(Observed::Commit(Box::new(Looked { revision, files, memory })))
     }
 
     fn decide(
@@ -217,15 +271,10 @@ impl Reconciler for Syncer {
         observed: Observed,
     ) -> Result<Plan, Error> {
         let Observed::Commit(looked) = observed else { return Ok(Plan::Settled) };
-        let Looked { revision, files, identities, memory } = *looked;
-        let opener = Opener {
-            identities: &identities,
-            secret: object.spec.decryption.secret_ref.as_ref().map(|secret| secret.name.as_str()),
-            mac: object.spec.mac_check,
-            destination: &valid.destination,
-            memory: &memory,
-        };
-        let result = opener.open(files, status::inventory(object));
+        let Looked { revision, files, memory } = *looked;
+        let (destination, salt) = (&valid.destination, salt(object));
+        let maker = Maker { destination, salt: &salt, memory: &memory };
+        let result = maker.make(files, status::inventory(object));
         self.context.metrics.files_decrypted.inc_by(result.decrypted);
         Ok(Plan::Apply { revision, result: Box::new(result) })
     }
@@ -234,8 +283,9 @@ impl Reconciler for Syncer {
         match plan {
             Plan::Settled => Ok(Applied::Settled),
             Plan::Apply { revision, result } => {
-                let accounts = &self.git.accounts;
-                let done = apply::apply(&self.context, accounts, object, revision, *result).await;
+                let (accounts, author) = (&self.git.accounts, self.flavor.author(object));
+                let result = (revision, *result);
+                let done = apply::apply(&self.context, accounts, &author, object, result).await;
                 self.note_afar(object, &done);
                 done
             }
@@ -267,7 +317,7 @@ impl Reconciler for Syncer {
     fn forget(&self, namespace: Option<&str>, name: &str) {
         let namespace = namespace.unwrap_or_default();
         let owner = Owner {
-            kind: Kind::GitSecretSync,
+            kind: self.flavor.kind,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         };
@@ -314,7 +364,7 @@ impl Syncer {
     }
 
     fn is_recorded(&self, entry: &InventoryEntry, memory: &Memory) -> bool {
-        let (namespace, name) = status::place(entry);
+        let (namespace, name) = place(entry);
         let known = self.context.secrets.known(namespace, name);
         let seen = known.is_some_and(|known| is_entry(entry, &known));
         seen || (self.is_afar(entry) && memory.has_afar(entry))
@@ -323,7 +373,7 @@ impl Syncer {
     /// Whether no watch of ours sees the Secret of `entry`.
     fn is_afar(&self, entry: &InventoryEntry) -> bool {
         let watched = self.context.core.scope.namespace.as_deref();
-        watched.is_some_and(|watched| watched != status::place(entry).0)
+        watched.is_some_and(|watched| watched != place(entry).0)
     }
 
     /// What nobody watches is remembered, or each look would have to decrypt it again.
@@ -352,12 +402,19 @@ impl Syncer {
     }
 }
 
-/// Whether `known` is the Secret of `entry`, unchanged since.
-fn is_entry(entry: &InventoryEntry, known: &Known) -> bool {
-    entry.uid == known.uid && entry.resource_version == known.resource_version
+impl Flavor {
+    /// Whose Secrets they are.
+    fn author(&self, object: &GitSecretSync) -> Author {
+        let (conflict, prune) = (object.spec.conflict, object.spec.prune);
+        let author = Author::of(self.kind, object);
+        let (api_version, kind) = (self.api_version.to_owned(), self.name.to_owned());
+        let reference = OwnerReference { api_version, kind, ..author.reference };
+        Author { reference, conflict, prune, ..author }
+    }
 }
 
 /// What, besides the file, decides what its Secrets look like.
+#[derive(Debug)]
 struct Salt(String);
 
 fn salt(object: &GitSecretSync) -> Salt {
@@ -373,9 +430,13 @@ fn salt(object: &GitSecretSync) -> Salt {
 }
 
 impl Salt {
-    /// The hash of the file's content, as stored, and of the settings.
-    fn hash(&self, blob: ObjectId) -> String {
-        Hash::of("GitSecretSync").and(&self.0).and(blob.to_string()).finish()
+    /// The hash of the file's content, as stored, of the settings, and of what is done to objects.
+    fn hash(&self, blob: ObjectId, dress: &Dress) -> String {
+        let hash = Hash::of("GitSecretSync").and(&self.0).and(blob.to_string());
+        if *dress == Dress::default() {
+            return hash.finish();
+        }
+        hash.and(serde_json::json!(dress).to_string()).finish()
     }
 }
 

@@ -22,25 +22,38 @@ pub enum Error {
     },
     /// The Secret wants to go elsewhere.
     #[error(
-        "`metadata.namespace` is `{0}`, not the GitSecretSync's own; leave it out, or name a ServiceAccount that may write there in `spec.serviceAccountName`"
+        "`metadata.namespace` is `{namespace}`, not the {kind}'s own; leave it out, or name a ServiceAccount that may write there in `spec.serviceAccountName`"
     )]
-    Namespace(String),
+    Namespace {
+        /// Where it wants to go.
+        namespace: String,
+        /// The kind that may not go there.
+        kind: &'static str,
+    },
 }
 
 /// Where Secrets may go.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
-    /// The GitSecretSync's namespace.
+    /// The kind that writes, for messages.
+    pub(super) kind: &'static str,
+    /// The namespace of the object that writes.
     pub(super) own: String,
     /// `spec.targetNamespace`.
     pub(super) target: Option<String>,
-    /// Whether a ServiceAccount writes, so that its rights decide.
+    /// Whether somebody's own rights decide: a ServiceAccount's, or by a flag those of the daemon.
     pub(super) anywhere: bool,
 }
 
 /// Whether the document is a Secret at all.
 pub(super) fn is_secret(document: &Value) -> bool {
     document["apiVersion"] == "v1" && document["kind"] == "Secret"
+}
+
+/// Whether its author says that it is not to be decrypted, as Flux lets them.
+pub(super) fn is_left_alone(document: &Value) -> bool {
+    let said = document["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/decrypt"].as_str();
+    said.is_some_and(|said| said.eq_ignore_ascii_case("disabled"))
 }
 
 /// The Secret that `document` describes, without an owner.
@@ -52,7 +65,7 @@ pub(super) fn secret(document: &Value, destination: &Destination) -> Result<Desi
     let said = string(metadata, "metadata", "namespace")?.filter(|namespace| !namespace.is_empty());
     let namespace = destination.target.clone().or(said).unwrap_or_else(|| destination.own.clone());
     if namespace != destination.own && !destination.anywhere {
-        return Err(Error::Namespace(namespace));
+        return Err(Error::Namespace { namespace, kind: destination.kind });
     }
     let top = document.as_object().unwrap_or(&empty);
     let immutable = match top.get("immutable") {
@@ -141,7 +154,12 @@ mod tests {
     use super::*;
 
     fn destination(target: Option<&str>, anywhere: bool) -> Destination {
-        Destination { own: "apps".into(), target: target.map(str::to_owned), anywhere }
+        Destination {
+            kind: "GitSecretSync",
+            own: "apps".into(),
+            target: target.map(str::to_owned),
+            anywhere,
+        }
     }
 
     fn document(namespace: Option<&str>) -> Value {

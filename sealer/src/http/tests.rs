@@ -124,6 +124,8 @@ async fn a_body_without_end_and_a_stranger_are_refused() {
     bed.until("a key", || async { (daemon.metric("signet_sealing_keys") == 1).then_some(()) })
         .await;
     let good = sealed("db", Scope::Strict, 0, &[("p", "hunter2")]).to_string();
+    bed.until("a key", || async { (daemon.metric("signet_sealing_keys") == 1).then_some(()) })
+        .await;
     assert_eq!(ask(&daemon, "/v1/verify", good.clone()).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(ask(&daemon, "/v1/cert.pem", good).await.0, StatusCode::OK);
 }

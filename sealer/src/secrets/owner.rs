@@ -6,12 +6,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::known::Known;
 
-/// Names the GitSecretSync that a Secret of another namespace comes from, where an owner reference
-/// cannot. It says whom to wake and proves nothing.
-pub const SYNC_NAME: &str = "signet.dev/git-secret-sync";
-/// See [`SYNC_NAME`].
-pub const SYNC_NAMESPACE: &str = "signet.dev/git-secret-sync-namespace";
-
 /// A kind of ours that writes or reads Secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -19,6 +13,10 @@ pub enum Kind {
     SealedSecret,
     /// `signet.dev` GitSecretSync.
     GitSecretSync,
+    /// `kustomize.toolkit.fluxcd.io` Kustomization.
+    Kustomization,
+    /// `isindir.github.com` SopsSecret.
+    SopsSecret,
     /// `external-secrets.io` SecretStore, which only reads.
     SecretStore,
     /// `external-secrets.io` ExternalSecret.
@@ -37,15 +35,30 @@ pub struct Owner {
 }
 
 impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 4] =
-        [Self::SealedSecret, Self::GitSecretSync, Self::SecretStore, Self::ExternalSecret];
+    /// Labels that name an object whose Secret is in another namespace, where an owner reference
+    /// cannot: its name and its namespace. They say whom to wake and prove nothing.
+    fn labels(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::SealedSecret => {
+                Some(("signet.dev/sealed-secret", "signet.dev/sealed-secret-namespace"))
+            }
+            Self::GitSecretSync => {
+                Some(("signet.dev/git-secret-sync", "signet.dev/git-secret-sync-namespace"))
+            }
+            Self::Kustomization => {
+                Some(("signet.dev/kustomization", "signet.dev/kustomization-namespace"))
+            }
+            Self::SopsSecret | Self::SecretStore | Self::ExternalSecret => None,
+        }
+    }
 
     fn of(reference: &OwnerReference) -> Option<Self> {
         let group = reference.api_version.split('/').next().unwrap_or_default();
         match (group, reference.kind.as_str()) {
             ("bitnami.com", "SealedSecret") => Some(Self::SealedSecret),
             ("signet.dev", "GitSecretSync") => Some(Self::GitSecretSync),
+            ("kustomize.toolkit.fluxcd.io", "Kustomization") => Some(Self::Kustomization),
+            ("isindir.github.com", "SopsSecret") => Some(Self::SopsSecret),
             ("external-secrets.io", "ExternalSecret") => Some(Self::ExternalSecret),
             _ => None,
         }
@@ -59,14 +72,20 @@ pub fn of(namespace: &str, known: &Known) -> Option<Owner> {
         let (namespace, name) = (namespace.to_owned(), reference.name.clone());
         return Some(Owner { kind, namespace, name });
     }
-    let label = |key| known.labels.get(key).cloned();
-    let (namespace, name) = (label(SYNC_NAMESPACE)?, label(SYNC_NAME)?);
-    Some(Owner { kind: Kind::GitSecretSync, namespace, name })
+    let label = |key: &str| known.labels.get(key).cloned();
+    [Kind::GitSecretSync, Kind::Kustomization, Kind::SealedSecret].into_iter().find_map(|kind| {
+        let (name, namespace) = kind.labels()?;
+        Some(Owner { kind, namespace: label(namespace)?, name: label(name)? })
+    })
 }
 
-/// The labels of a Secret that the GitSecretSync `namespace/name` writes into another namespace.
-pub fn labels(namespace: &str, name: &str) -> BTreeMap<String, String> {
-    [(SYNC_NAMESPACE, namespace), (SYNC_NAME, name)]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into()
+impl Owner {
+    /// The labels of a Secret of its own in another namespace.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let keys = self.kind.labels().into_iter();
+        let pairs = keys.flat_map(|(name, namespace)| {
+            [(name, self.name.clone()), (namespace, self.namespace.clone())]
+        });
+        pairs.map(|(key, value)| (key.to_owned(), value)).collect()
+    }
 }

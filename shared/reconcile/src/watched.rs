@@ -183,10 +183,10 @@ impl<K: Object> Watched<K> {
 
     /// The changes of objects of which `view` changed, and the deletions, beginning with the objects
     /// that are there.
-    pub fn news<V: PartialEq + Send + 'static>(
+    pub fn news<V: PartialEq + Send + 'static, F: Fn(&K) -> V + Send + 'static>(
         &self,
-        view: impl Fn(&K) -> V + Send + 'static,
-    ) -> impl Stream<Item = Change<K>> + Send + 'static {
+        view: F,
+    ) -> impl Stream<Item = Change<K>> + Send + 'static + use<K, V, F> {
         let mut seen: HashMap<ObjectRef<K>, V> = HashMap::new();
         self.changes().filter_map(move |change| {
             let reference = ObjectRef::from_obj(change.object().as_ref());

@@ -20,6 +20,7 @@ mod git;
 mod git_gate;
 mod git_login;
 mod git_tunnel;
+mod how_to;
 mod image;
 mod image_choice;
 mod image_cli;
@@ -66,6 +67,7 @@ mod sops_keyservice;
 mod sops_kms;
 mod sops_local;
 mod sops_persona;
+mod sops_services;
 mod sops_sync;
 mod sops_tools;
 mod stock;
@@ -85,6 +87,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         demo::trials,
         git::trials,
         git_login::trials,
+        how_to::trials,
         image::trials,
         image_choice::trials,
         image_cli::trials,
@@ -127,6 +130,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         sops_kms::trials,
         sops_local::trials,
         sops_persona::trials,
+        sops_services::trials,
         sops_sync::trials,
         sops_tools::trials,
         stock::trials,

@@ -52,8 +52,9 @@ async fn directory(bed: Bed) -> Outcome {
 async fn cluster(bed: Bed) -> Outcome {
     let kubernetes = bed.kubernetes().await?;
     let namespace = kubernetes.namespace("reference").await?;
-    let sources = serde_json::to_string(&imagebot_api::git_repository_crd())?;
-    kubernetes.apply("", &sources).await?;
+    for crd in [imagebot_api::git_repository_crd(), sealer_api::kustomization_crd()] {
+        kubernetes.apply("", &serde_json::to_string(&crd)?).await?;
+    }
     for (page, texts) in examples()? {
         for (number, text) in texts.iter().enumerate() {
             let accepted = kubernetes.would_accept(&namespace, text).await;

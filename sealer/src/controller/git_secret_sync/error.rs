@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use reconcile::{Class, Classify, request};
 use sealer_api::Violation;
-use sealer_core::sops::age;
 
-use super::Applied;
-use super::files::{Cause, Failure};
+use super::{Applied, kustomize};
+use crate::controller::batch::{Cause, Failure};
+use crate::decryption;
 
 /// How many files a message names; the others are counted.
 const NAMED: usize = 3;
 
 /// Why the files of a GitSecretSync are not Secrets.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(in crate::controller) enum Error {
     /// The object breaks its own rules.
     #[error("{}", list(.0))]
     Invalid(Vec<Violation>),
@@ -42,6 +42,9 @@ pub(super) enum Error {
     /// The repository could not be read.
     #[error("could not read the Git repository")]
     Git(#[from] repo::Error),
+    /// A kustomization could not be followed.
+    #[error("could not follow the kustomizations")]
+    Kustomize(#[source] kustomize::Error),
     /// Reading the repository took a thread down.
     #[error("reading the Git repository was interrupted")]
     Interrupted,
@@ -76,15 +79,11 @@ pub(super) enum Error {
         problem: &'static str,
     },
     /// A key is no key.
-    #[error("`{entry}` of Secret `{name}` cannot be used")]
-    Identity {
-        /// The name of the Secret.
-        name: String,
-        /// The key of the entry.
-        entry: String,
-        /// Why.
-        source: age::Error,
-    },
+    #[error(transparent)]
+    Unusable(#[from] decryption::Unusable),
+    /// The daemon's own keys cannot be had.
+    #[error(transparent)]
+    Own(#[from] decryption::Error),
     /// The ServiceAccount cannot act.
     #[error("could not act as ServiceAccount `{name}` of `spec.serviceAccountName`")]
     Account {
@@ -101,6 +100,15 @@ pub(super) enum Error {
         /// What was done all the same.
         applied: Box<Applied>,
     },
+}
+
+impl From<kustomize::Error> for Error {
+    fn from(error: kustomize::Error) -> Self {
+        match error {
+            kustomize::Error::Repository(error) => Self::Git(error),
+            error => Self::Kustomize(error),
+        }
+    }
 }
 
 impl Error {
@@ -124,11 +132,15 @@ impl Classify for Error {
                 repo::Class::Waiting => Class::Waiting,
                 repo::Class::Stalled => Class::Stalled,
             },
+            // Another commit has to mend it.
+            Self::Kustomize(_) => Class::Waiting,
             Self::Interrupted => Class::Transient,
             Self::Read { source, .. } => source.class(),
             Self::Account { source, .. } if source.is_not_found() => Class::Waiting,
             Self::Account { source, .. } => source.class(),
-            Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => Class::Waiting,
+            Self::Missing { .. } | Self::Unfit { .. } | Self::Unusable(_) | Self::Own(_) => {
+                Class::Waiting
+            }
             Self::Files { failures, .. } => {
                 let passing = |failure: &Failure| failure.cause == Cause::Secret(Class::Transient);
                 if failures.values().any(passing) { Class::Transient } else { Class::Waiting }
@@ -142,7 +154,10 @@ impl Classify for Error {
             Self::NoKind { .. } | Self::NoSource { .. } => "SourceFailed",
             Self::Source(_) => "SourceFailed",
             Self::Git(_) | Self::Interrupted | Self::Read { .. } => "SourceFailed",
-            Self::Missing { .. } | Self::Unfit { .. } | Self::Identity { .. } => "KeysUnusable",
+            Self::Kustomize(_) => "BuildFailed",
+            Self::Missing { .. } | Self::Unfit { .. } | Self::Unusable(_) | Self::Own(_) => {
+                "KeysUnusable"
+            }
             Self::Account { .. } => "AccountFailed",
             Self::Files { failures, .. } => {
                 let written =
@@ -163,7 +178,7 @@ impl Classify for Error {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::NoAccounts => Some(
-                "leave `spec.serviceAccountName` out, and let every Secret go to the GitSecretSync's own namespace"
+                "leave `spec.serviceAccountName` out, and let every Secret go to the object's own namespace"
                     .to_owned(),
             ),
             Self::NoKind { .. } => Some(
@@ -173,7 +188,7 @@ impl Classify for Error {
             Self::NoSource { .. } => Some("create it, or use `spec.git`".to_owned()),
             Self::Source(error) => error.remedy(),
             Self::Missing { name, .. } => {
-                Some(format!("create Secret `{name}` in the GitSecretSync's namespace"))
+                Some(format!("create Secret `{name}` in the same namespace"))
             }
             Self::Account { source, .. } if source.is_not_found() => Some(
                 "create the ServiceAccount and bind it to a role that may write Secrets".to_owned(),

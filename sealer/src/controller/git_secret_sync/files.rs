@@ -1,24 +1,23 @@
 //! Files of a commit as the Secrets they hold.
 //!
+//! What is opened is opened in [`clear`](super::clear); here Secrets are made of it.
+//!
 //! A file that has not changed is neither read nor decrypted again: its entries in the inventory say
 //! from which blob they were made, and a memory says which blobs hold nothing for us or cannot be
 //! opened by the keys that there are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::iter;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reconcile::Class;
 use repo::ObjectId;
-use sealer_api::git_secret_sync::{InventoryEntry, MacCheck};
-use sealer_core::sops::age::{self, Identities};
-use sealer_core::sops::yaml as sops;
+use sealer_api::git_secret_sync::InventoryEntry;
 
+use super::Salt;
+use super::kustomize::Dress;
+use crate::controller::batch::{self, Cause, Failure, Planned, Wanted};
 use crate::controller::object::{self, Destination};
+use crate::decryption::Document;
 use crate::secrets::Desired;
-
-/// The largest file that is read, as in Flux.
-const LARGEST: usize = 5 << 20;
 
 /// A file that was selected.
 #[derive(Debug)]
@@ -27,6 +26,8 @@ pub(super) struct File {
     pub(super) path: String,
     /// The id of its content.
     pub(super) blob: ObjectId,
+    /// What is done to every object of it.
+    pub(super) dress: Dress,
     /// Its content, if it has to be looked at.
     pub(super) content: Content,
 }
@@ -40,50 +41,24 @@ pub(super) enum Content {
     Nothing,
     /// It could not be used, and nothing has changed since.
     Failed(Failure),
-    /// It must be looked at.
-    Bytes(Vec<u8>),
+    /// It was opened.
+    Clear(Clear),
 }
 
-/// What is to blame for a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// The file.
-    File,
-    /// The keys: others may help.
-    Keys,
-    /// The Secret that is there, or whoever guards it; and who can help.
-    Secret(Class),
-}
-
-/// Why a file or an object of it could not be used, on one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// What is to blame.
-    pub(super) cause: Cause,
-    /// The story, with the remedy.
-    pub(super) message: String,
-}
-
-/// A Secret of a file.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    /// The Secret.
-    pub(super) desired: Desired,
-    /// The path of its file.
-    pub(super) file: String,
-    /// The blob that it is made of.
-    pub(super) blob: ObjectId,
+/// A file in clear text.
+#[derive(Debug, Default)]
+pub(super) struct Clear {
+    /// Its documents.
+    pub(super) documents: Vec<Document>,
+    /// What should be told of it without stopping anything.
+    pub(super) warning: Option<String>,
 }
 
 /// What the files amount to.
 #[derive(Debug, Default)]
-pub(super) struct Yield {
-    /// Entries of the inventory that stay as they are.
-    pub(super) kept: Vec<InventoryEntry>,
-    /// Secrets to write, by namespace and name.
-    pub(super) wanted: BTreeMap<(String, String), Wanted>,
-    /// Files that cannot be used, by path.
-    pub(super) failures: BTreeMap<String, Failure>,
+pub(in crate::controller) struct Yield {
+    /// What should be there.
+    pub(super) planned: Planned,
     /// What should be told without stopping anything.
     pub(super) warnings: Vec<String>,
     /// How many files were decrypted.
@@ -146,7 +121,7 @@ impl Memory {
         self.lock().afar.contains(&version(entry))
     }
 
-    fn learn(&self, blob: ObjectId, failure: Option<Failure>) {
+    pub(super) fn learn(&self, blob: ObjectId, failure: Option<Failure>) {
         self.lock().blobs.insert(blob, failure);
     }
 
@@ -160,151 +135,90 @@ fn version(entry: &InventoryEntry) -> (String, String) {
     (entry.uid.clone(), entry.resource_version.clone())
 }
 
-/// How files are opened.
+/// What is made of files.
 #[derive(Debug)]
-pub(super) struct Opener<'o> {
-    /// With which keys.
-    pub(super) identities: &'o Identities,
-    /// Where the keys come from, for messages.
-    pub(super) secret: Option<&'o str>,
-    /// What a wrong MAC means.
-    pub(super) mac: MacCheck,
+pub(super) struct Maker<'o> {
     /// Where Secrets may go.
     pub(super) destination: &'o Destination,
+    /// What else decides what Secrets look like.
+    pub(super) salt: &'o Salt,
     /// What is known about blobs.
     pub(super) memory: &'o Memory,
 }
 
-impl Opener<'_> {
-    /// Opens what has to be opened. `inventory` is what was applied before.
-    pub(super) fn open(&self, files: Vec<File>, inventory: &[InventoryEntry]) -> Yield {
+impl Maker<'_> {
+    /// Makes Secrets of what was opened. `inventory` is what was applied before.
+    pub(super) fn make(&self, files: Vec<File>, inventory: &[InventoryEntry]) -> Yield {
         let mut result = Yield::default();
-        for file in files {
-            match file.content {
+        for mut file in files {
+            match std::mem::replace(&mut file.content, Content::Nothing) {
                 Content::Settled => {
                     result
+                        .planned
                         .kept
                         .extend(inventory.iter().filter(|entry| entry.file == file.path).cloned());
                 }
                 Content::Nothing => {}
-                Content::Failed(failure) => drop(result.failures.insert(file.path, failure)),
-                Content::Bytes(ref bytes) => match self.secrets(&file, bytes, &mut result) {
-                    Ok(secrets) if secrets.is_empty() => self.memory.learn(file.blob, None),
-                    Ok(secrets) => place(secrets, &file, &mut result),
-                    Err(failure) => {
-                        self.memory.learn(file.blob, Some(failure.clone()));
-                        result.failures.insert(file.path, failure);
+                Content::Failed(failure) => {
+                    drop(result.planned.failures.insert(file.path, failure));
+                }
+                Content::Clear(clear) => {
+                    result.decrypted += 1;
+                    result.warnings.extend(clear.warning);
+                    match self.secrets(&file, &clear.documents) {
+                        Ok(secrets) if secrets.is_empty() => self.memory.learn(file.blob, None),
+                        Ok(secrets) => self.place(secrets, &file, &mut result.planned),
+                        Err(failure) => {
+                            self.memory.learn(file.blob, Some(failure.clone()));
+                            result.planned.failures.insert(file.path, failure);
+                        }
                     }
-                },
+                }
             }
         }
         result
     }
 
-    fn secrets(
-        &self,
-        file: &File,
-        bytes: &[u8],
-        result: &mut Yield,
-    ) -> Result<Vec<Desired>, Failure> {
-        if bytes.len() > LARGEST {
-            return Err(told("is larger than 5 MiB; split it"));
-        }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| told("is not UTF-8; exclude it or convert it"))?;
-        if !sops::is_encrypted(text).map_err(|error| self.explain(&error))? {
-            return Ok(Vec::new());
-        }
-        let decrypted = self.decrypt(file, text, &mut result.warnings)?;
-        result.decrypted += 1;
-        // A parser's error could quote what was decrypted.
-        let documents = decrypted.documents();
-        let documents = documents
-            .map_err(|_| told("is not YAML any more once it is decrypted; encrypt it again"))?;
-        let secrets = documents
-            .iter()
-            .enumerate()
-            .filter(|(_, document)| object::is_secret(document.expose()));
+    fn secrets(&self, file: &File, documents: &[Document]) -> Result<Vec<Desired>, Failure> {
+        let secrets = documents.iter().enumerate().filter(|(_, document)| {
+            object::is_secret(document.expose()) && !object::is_left_alone(document.expose())
+        });
+        let destination = Destination {
+            target: self.destination.target.clone().or_else(|| file.dress.namespace.clone()),
+            ..self.destination.clone()
+        };
         let made = secrets.map(|(index, document)| {
-            let made = object::secret(document.expose(), self.destination);
-            made.map_err(|error| told(format!("document {}: {error}", index + 1)))
+            let made = object::secret(document.expose(), &destination);
+            let mut made =
+                made.map_err(|error| told(format!("document {}: {error}", index + 1)))?;
+            file.dress.put_on(&mut made);
+            Ok(made)
         });
         made.collect()
     }
 
-    fn decrypt(
-        &self,
-        file: &File,
-        text: &str,
-        warnings: &mut Vec<String>,
-    ) -> Result<sops::Decrypted, Failure> {
-        let first = match self.mac {
-            MacCheck::Off => sops::MacCheck::Ignored,
-            MacCheck::Enforce | MacCheck::Warn => sops::MacCheck::Enforced,
-        };
-        match sops::decrypt(text, self.identities, first) {
-            Err(error @ sops::Error::Mac(_)) if self.mac == MacCheck::Warn => {
-                warnings.push(format!("`{}`: {}", file.path, chain(&error)));
-                sops::decrypt(text, self.identities, sops::MacCheck::Ignored)
+    /// Puts the Secrets of `file` into `planned`, unless another file has one of them already.
+    fn place(&self, secrets: Vec<Desired>, file: &File, planned: &mut Planned) {
+        for desired in secrets {
+            let part = |part: &Option<String>| part.clone().unwrap_or_default();
+            let at = (part(&desired.metadata.namespace), part(&desired.metadata.name));
+            let taken = planned.wanted.get(&at).map(|wanted| wanted.file.clone());
+            let taken = taken.or_else(|| {
+                let id = batch::id(&at.0, &at.1);
+                planned.kept.iter().find(|entry| entry.id == id).map(|entry| entry.file.clone())
+            });
+            if let Some(other) = taken {
+                let message =
+                    format!("Secret `{}` is in `{other}` too; remove it from one of them", at.1);
+                planned.failures.insert(file.path.clone(), told(message));
+                continue;
             }
-            other => other,
+            let source = self.salt.hash(file.blob, &file.dress);
+            planned.wanted.insert(at, Wanted { desired, file: file.path.clone(), source });
         }
-        .map_err(|error| self.explain(&error))
-    }
-
-    /// The failure with its remedy.
-    fn explain(&self, error: &sops::Error) -> Failure {
-        let keys = matches!(
-            error,
-            sops::Error::Age(age::Error::NoIdentities { .. } | age::Error::NoMatch { .. })
-        );
-        let remedy = match (error, self.secret) {
-            (sops::Error::Mac(_), _) => {
-                "; restore the file, or encrypt it again with `sops` or `sealctl encrypt`"
-                    .to_owned()
-            }
-            (_, Some(secret)) if keys => {
-                format!(
-                    "; add an identity to Secret `{secret}` under a key that ends in `.agekey`, or run `sops updatekeys`"
-                )
-            }
-            (_, None) if keys => {
-                "; name a Secret with age identities in `spec.decryption.secretRef`".to_owned()
-            }
-            _ => String::new(),
-        };
-        let cause = if keys { Cause::Keys } else { Cause::File };
-        Failure { cause, message: chain(error) + &remedy }
     }
 }
 
-/// Puts the Secrets of `file` into `result`, unless another file has one of them already.
-fn place(secrets: Vec<Desired>, file: &File, result: &mut Yield) {
-    for desired in secrets {
-        let part = |part: &Option<String>| part.clone().unwrap_or_default();
-        let at = (part(&desired.metadata.namespace), part(&desired.metadata.name));
-        let taken = result.wanted.get(&at).map(|wanted| wanted.file.clone());
-        let taken = taken.or_else(|| {
-            let id = super::status::id(&at.0, &at.1);
-            result.kept.iter().find(|entry| entry.id == id).map(|entry| entry.file.clone())
-        });
-        if let Some(other) = taken {
-            let message =
-                format!("Secret `{}` is in `{other}` too; remove it from one of them", at.1);
-            result.failures.insert(file.path.clone(), told(message));
-            continue;
-        }
-        let wanted = Wanted { desired, file: file.path.clone(), blob: file.blob };
-        result.wanted.insert(at, wanted);
-    }
-}
-
-fn told(message: impl Into<String>) -> Failure {
+pub(super) fn told(message: impl Into<String>) -> Failure {
     Failure { cause: Cause::File, message: message.into() }
-}
-
-/// An error with its causes on one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

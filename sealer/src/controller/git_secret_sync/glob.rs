@@ -4,7 +4,7 @@ use regex::Regex;
 
 /// A pattern of paths.
 #[derive(Clone, Debug)]
-pub(super) struct Glob(Regex);
+pub(in crate::controller) struct Glob(Regex);
 
 impl Glob {
     /// Reads a glob. Every other character stands for itself.

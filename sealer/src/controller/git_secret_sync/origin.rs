@@ -1,24 +1,21 @@
 //! Where the files are, with which credentials, and who decrypts them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
-use reconcile::Watched;
+use reconcile::{Object, Watched};
 use repo::{Reference, Remote};
+use sealer_api::git_secret_sync::SourceReference;
 use sealer_api::{GitRepository, GitSecretSync, duration};
-use sealer_core::plaintext::Plaintext;
-use sealer_core::sops::age::Identities;
 use source::{Origin, Sources};
 use source_api::LocalReference;
 
 use super::{Error, status};
 use crate::controller::Context;
-
-/// What a key Secret's entries with age identities end in.
-const AGE: &str = ".agekey";
+use crate::decryption::{Keys, Own};
+use crate::secrets::Contents;
 
 /// What is read, and how.
 pub(super) struct Source {
@@ -58,28 +55,32 @@ impl Said {
     }
 }
 
+/// What an object says about the GitRepository that it is read from.
+pub(super) type Refers<K> = fn(&K) -> Option<&SourceReference>;
+
 /// Waits until one of `objects` refers to a GitRepository.
-pub(super) async fn is_referred_to(objects: Watched<GitSecretSync>) {
+pub(super) async fn is_referred_to<K: Object>(objects: Watched<K>, refers: Refers<K>) {
     let mut changes = std::pin::pin!(objects.changes());
     while let Some(change) = changes.next().await {
-        if change.object().spec.source_ref.is_some() {
+        if refers(change.object()).is_some() {
             return;
         }
     }
 }
 
 /// The objects whose GitRepository says something else.
-pub(super) fn wakes(
-    objects: Watched<GitSecretSync>,
+pub(super) fn wakes<K: Object>(
+    objects: Watched<K>,
     repositories: &Watched<GitRepository>,
-) -> impl Stream<Item = ObjectRef<GitSecretSync>> + Send + 'static {
+    refers: Refers<K>,
+) -> impl Stream<Item = ObjectRef<K>> + Send + 'static + use<K> {
     repositories.news(Said::of).flat_map(move |change| {
         let repository = change.object();
         let (namespace, name) = (repository.namespace(), repository.name_any());
         let mut all = objects.all();
         all.retain(|object| {
-            let source = object.spec.source_ref.as_ref();
-            object.namespace() == namespace && source.is_some_and(|source| source.name == name)
+            object.namespace() == namespace
+                && refers(object).is_some_and(|source| source.name == name)
         });
         stream::iter(all.into_iter().map(|object| ObjectRef::from_obj(object.as_ref())))
     })
@@ -131,31 +132,24 @@ pub(super) async fn of(
     Ok(Some(Source { remote, reference }))
 }
 
-/// The age identities of `spec.decryption.secretRef`.
-pub(super) async fn identities(
+/// The keys of `spec.decryption.secretRef`; where none is named, those of the daemon.
+pub(super) async fn keys(
     context: &Context,
+    own: &Own,
     object: &GitSecretSync,
-) -> Result<Identities, Error> {
+) -> Result<Keys, Error> {
     const FIELD: &str = "spec.decryption.secretRef";
-    let mut identities =
-        Identities::parse(&Plaintext::new(Vec::new())).expect("nothing holds no bad line");
-    let Some(secret) = &object.spec.decryption.secret_ref else { return Ok(identities) };
+    let Some(secret) = &object.spec.decryption.secret_ref else {
+        return Ok(own.keys(&context.secrets).await?);
+    };
     let namespace = object.namespace().unwrap_or_default();
-    let entries = read(context, &namespace, secret, FIELD).await?;
-    for (entry, text) in entries.iter().filter(|(entry, _)| entry.ends_with(AGE)) {
-        let name = || secret.name.clone();
-        let parsed = Identities::parse(text).map_err(|source| Error::Identity {
-            name: name(),
-            entry: entry.clone(),
-            source,
-        })?;
-        identities.extend(parsed);
-    }
-    if identities.is_empty() {
-        let problem = "holds no age identity: add one under a key that ends in `.agekey`";
+    let contents = read(context, &namespace, secret, FIELD).await?;
+    let keys = Keys::of(&secret.name, &contents, own)?;
+    if keys.is_empty() {
+        let problem = "holds no key: add an age identity under a key that ends in `.agekey`, an OpenPGP key under `.asc`, or credentials under `sops.…`";
         return Err(Error::Unfit { name: secret.name.clone(), field: FIELD, problem });
     }
-    Ok(identities)
+    Ok(keys)
 }
 
 async fn read(
@@ -163,10 +157,10 @@ async fn read(
     namespace: &str,
     secret: &LocalReference,
     field: &'static str,
-) -> Result<BTreeMap<String, Plaintext>, Error> {
+) -> Result<Contents, Error> {
     let name = || secret.name.clone();
     let contents = context.secrets.read(namespace, &secret.name).await;
     let contents =
         contents.map_err(|source| Error::Read { kind: "Secret", name: name(), field, source })?;
-    contents.map(|contents| contents.data).ok_or_else(|| Error::Missing { name: name(), field })
+    contents.ok_or_else(|| Error::Missing { name: name(), field })
 }

@@ -18,17 +18,6 @@ pub(super) fn inventory(object: &GitSecretSync) -> &[InventoryEntry] {
     inventory.map_or(&[], |inventory| &inventory.entries)
 }
 
-/// The id of a Secret in an inventory, as Flux writes it.
-pub(super) fn id(namespace: &str, name: &str) -> String {
-    format!("{namespace}_{name}__Secret")
-}
-
-/// Namespace and name of an entry. Neither can hold an underscore.
-pub(super) fn place(entry: &InventoryEntry) -> (&str, &str) {
-    let mut parts = entry.id.split('_');
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
-}
-
 /// What was asked for by annotation.
 fn requested(object: &GitSecretSync) -> Option<String> {
     object.annotations().get(REQUESTED).cloned()

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use jiff::Timestamp;
 use sealer_core::sops::age::{Identities, Recipient};
-use sealer_core::sops::cipher::Cipher;
+use sealer_core::sops::cipher::{Cipher, DataKey};
+use sealer_core::sops::key::{Group, MasterKey, Wrapped};
 use sealer_core::sops::selector::{Fields, Selector};
+use sealer_core::sops::store::{self, Format};
 use sealer_core::sops::yaml::{Options, encrypt};
 use serde_json::{Value, json};
 
@@ -417,4 +421,199 @@ async fn what_a_git_repository_says_again_or_besides_costs_nothing() {
         "{effects:?}"
     );
     assert_eq!(decrypted(&daemon), 0);
+}
+
+const KUSTOMIZATION: (&str, &str, &str) =
+    ("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "apps");
+
+/// A Kustomization as in a Flux repository, its source, and its keys.
+async fn kustomization(bed: &Bed, repository: &Repository, spec: Value) {
+    bed.create(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sops-age"},
+        "stringData": {"age.agekey": keys().0, "x.txt": "ignored"},
+    }))
+    .await;
+    bed.create(json!({
+        "apiVersion": SOURCE.0, "kind": SOURCE.1, "metadata": {"name": SOURCE.2},
+        "spec": {"url": repository.url, "interval": "1h", "ref": {"branch": "main"}},
+    }))
+    .await;
+    let mut manifest = json!({
+        "apiVersion": KUSTOMIZATION.0, "kind": KUSTOMIZATION.1, "metadata": {"name": KUSTOMIZATION.2},
+        "spec": {
+            "interval": "10m0s", "path": "./apps/production", "prune": true, "wait": true,
+            "sourceRef": {"kind": "GitRepository", "name": SOURCE.2},
+            "decryption": {"provider": "sops", "secretRef": {"name": "sops-age"}},
+        },
+    });
+    for (key, value) in spec.as_object().unwrap() {
+        manifest["spec"][key] = value.clone();
+    }
+    bed.create(manifest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secrets_of_a_kustomization_are_decrypted_and_nothing_else_is_touched() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    // kustomize may reorder what it builds, so the MAC is not looked at.
+    let reordered = sops("web", "one").replace("name: web", "name: web\n  labels: {x: why}");
+    let disabled = sops("off", "x").replace(
+        "name: off",
+        "name: off\n  annotations: {kustomize.toolkit.fluxcd.io/decrypt: DISABLED}",
+    );
+    repository.push(&[
+        (
+            "apps/production/kustomization.yaml",
+            Some("{resources: [web.yaml, ../base, off.yaml, plain.yaml], namePrefix: p-}"),
+        ),
+        ("apps/production/web.yaml", Some(&reordered)),
+        ("apps/production/off.yaml", Some(&disabled)),
+        (
+            "apps/production/plain.yaml",
+            Some("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n"),
+        ),
+        ("apps/production/unnamed.yaml", Some(&sops("unnamed", "x"))),
+        ("apps/base/kustomization.yaml", Some("{resources: [db.yaml], commonLabels: {app: shop}}")),
+        ("apps/base/db.yaml", Some(&sops("db", "two"))),
+    ]);
+    let daemon = bed.start_with(&["--kustomizations=own-namespace"]);
+    kustomization(&bed, &repository, json!({"commonMetadata": {"labels": {"team": "a"}}})).await;
+    let web = bed.value("p-web", "password", "one").await;
+    let owner = &web.metadata.owner_references.unwrap()[0];
+    assert_eq!(
+        (owner.kind.as_str(), owner.api_version.as_str()),
+        (KUSTOMIZATION.1, KUSTOMIZATION.0)
+    );
+    let db = bed.value("p-db", "password", "two").await;
+    let labels = db.metadata.labels.unwrap();
+    assert_eq!((labels["app"].as_str(), labels["team"].as_str()), ("shop", "a"));
+    let applied = "Applied revision: main@sha1:";
+    let object = bed.condition(KUSTOMIZATION, ("Ready", "True", applied)).await;
+    assert_eq!(object.data["status"]["inventory"]["entries"].as_array().unwrap().len(), 2);
+    for name in ["p-off", "off", "p-unnamed", "unnamed", "web", "p-plain"] {
+        assert!(is_gone(&bed, name).await, "{name}");
+    }
+    assert_eq!(decrypted(&daemon), 3);
+
+    repository.push(&[("apps/base/kustomization.yaml", Some("{resources: []}"))]);
+    fetched(&bed, "main@sha1:0000000000000000000000000000000000000002").await;
+    let secrets = bed.secrets();
+    bed.until("pruning", || async {
+        secrets.get_opt("p-db").await.unwrap().is_none().then_some(())
+    })
+    .await;
+    bed.value("p-web", "password", "one").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kustomization_goes_abroad_only_where_the_flag_says_so() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("apps/production/a.yaml", Some(&sops("a", "one")))]);
+    let daemon = bed.start_with(&["--kustomizations=own-namespace"]);
+    kustomization(&bed, &repository, json!({"targetNamespace": "team"})).await;
+    bed.condition(KUSTOMIZATION, ("Ready", "False", "`spec.targetNamespace` is another namespace"))
+        .await;
+    drop(daemon);
+    let _daemon = bed.start_with(&["--kustomizations=any-namespace"]);
+    let there = bed.api_in("team", "v1", "Secret");
+    bed.until("the Secret", || async { there.get_opt("a").await.unwrap() }).await;
+    bed.condition(KUSTOMIZATION, ("Ready", "True", "")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kustomization_without_decryption_or_flag_is_left_alone() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    repository.push(&[("apps/production/a.yaml", Some(&sops("a", "one")))]);
+    let daemon = bed.start();
+    kustomization(&bed, &repository, json!({"decryption": null})).await;
+    daemon.reconciled(&bed, "sealedsecret", 0).await;
+    drop(daemon);
+    let daemon = bed.start_with(&["--kustomizations=own-namespace"]);
+    daemon.reconciled(&bed, "kustomization", 1).await;
+    let object = bed.api(KUSTOMIZATION.0, KUSTOMIZATION.1).get(KUSTOMIZATION.2).await.unwrap();
+    assert!(object.data.get("status").is_none());
+    assert!(is_gone(&bed, "a").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_files_hold_secrets_and_other_formats_say_that_they_cannot() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    let json = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "j"}, "stringData": {"password": "one"},
+    });
+    repository.push(&[
+        ("secrets/a.json", Some(&encrypted_as(Format::Json, &json.to_string()))),
+        ("secrets/b.env", Some(&encrypted_as(Format::Dotenv, "password=hunter2\n"))),
+    ]);
+    let _daemon = bed.start();
+    sync(&bed, &repository, json!({"include": ["**/*.json", "**/*.env"]})).await;
+    bed.value("j", "password", "one").await;
+    ready(&bed, "False", "`secrets/b.env`: is no manifest: only YAML and JSON files hold Secrets")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_are_sops_files_are_opened_by_the_names_of_their_keys() {
+    let bed = Bed::new().await;
+    let repository = Repository::new(&bed);
+    let base64 = |text: &str| BASE64_STANDARD.encode(text);
+    #[rustfmt::skip]
+    let values = [
+        // key                   format            in clear text
+        ("a.yaml",               Format::Yaml,     "a: one # note\n"),
+        ("b.json",               Format::Json,     "{\n\t\"b\": 2\n}\n"),
+        ("c.env",                Format::Dotenv,   "C=three\n"),
+        ("d.ini",                Format::Ini,      "[d]\nkey = four\n"),
+        (".dockerconfigjson",    Format::Json,     "{\n\t\"auths\": {}\n}\n"),
+        ("e.bin",                Format::Binary,   "five\n"),
+    ];
+    let mut data: serde_json::Map<_, _> = values
+        .iter()
+        .map(|(key, format, text)| ((*key).to_owned(), base64(&encrypted_as(*format, text)).into()))
+        .collect();
+    data.insert("plain".to_owned(), base64("six").into());
+    let inside =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "inside"}, "data": data});
+    let plain = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "plain"}, "data": {"k": base64("x")}});
+    repository.push(&[
+        ("apps/production/inside.yaml", Some(&inside.to_string())),
+        ("apps/production/plain.yaml", Some(&plain.to_string())),
+    ]);
+    let _daemon = bed.start_with(&["--kustomizations=own-namespace"]);
+    kustomization(&bed, &repository, json!({})).await;
+    let secret = bed.value("inside", "plain", "six").await.data.unwrap();
+    for (key, _, text) in values {
+        assert_eq!(String::from_utf8_lossy(&secret[key].0), text, "{key}");
+    }
+    bed.condition(KUSTOMIZATION, ("Ready", "True", "")).await;
+    assert!(is_gone(&bed, "plain").await);
+}
+
+/// A file of any format, encrypted as sops does when nobody says which values.
+fn encrypted_as(format: Format, plain: &str) -> String {
+    let key = DataKey::generate(&mut rand::rng());
+    let wrapped =
+        sealer_core::sops::age::wrap(&key, &[keys().1], &mut rand::rng()).unwrap().remove(0);
+    let (recipient, enc) = (wrapped.recipient, wrapped.enc);
+    let group = Group(vec![Wrapped { key: MasterKey::Age { recipient }, enc, created_at: None }]);
+    let manifest = plain.contains("apiVersion");
+    let fields = Fields {
+        encrypted_regex: manifest.then(|| "^(data|stringData)$".to_owned()),
+        ..Fields::default()
+    };
+    let options = store::Options {
+        groups: vec![group],
+        threshold: None,
+        selector: Selector::new(fields).unwrap(),
+        mac_only_encrypted: false,
+        cipher: Cipher::default(),
+        now: "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap(),
+    };
+    let plain = store::Plain::new(format, plain.as_bytes().to_vec());
+    let file = store::encrypt(&plain, &key, &options, &mut rand::rng()).unwrap().file;
+    String::from_utf8(file.bytes().to_vec()).unwrap()
 }

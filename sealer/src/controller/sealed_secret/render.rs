@@ -13,5 +13,5 @@ pub(super) fn add(
     values: &mut BTreeMap<String, Plaintext>,
 ) -> Result<(), Error> {
     let texts = template.data.iter().flatten();
-    template::render(texts.map(|(key, text)| (key.as_str(), Some(text.as_str()))), values)
+    template::render(texts.map(|(key, text)| (key.as_str(), text.as_deref())), values)
 }

@@ -61,10 +61,13 @@ async fn templates_render_values_and_a_bad_one_is_named() {
     let _daemon = bed.start();
     let mut manifest = sealed("db", Scope::Strict, 0, &[("user", "app"), ("p-w", "hunter2")]);
     let url = r#"pg://{{ .user }}:{{ index . "p-w" }}@db"#;
-    manifest["spec"]["template"] = json!({"data": {"url": url, "user": "{{ .user | upper }}"}});
+    manifest["spec"]["template"] =
+        json!({"data": {"url": url, "user": "{{ .user | upper }}", "p-w": null}});
     bed.create(manifest.clone()).await;
     let secret = bed.value("db", "url", "pg://app:hunter2@db").await;
-    assert_eq!(secret.data.unwrap()["user"].0, b"app", "a decrypted value wins over a text");
+    let data = secret.data.unwrap();
+    assert_eq!(data["user"].0, b"app", "a sealed value wins");
+    assert!(!data.contains_key("p-w"), "a null takes it out");
     bed.patch(V, K, "db", json!({"spec": {"template": {"data": {"url": "{{ fail .user }}"}}}}))
         .await;
     failed(&bed, "db", "`spec.template.data.url` cannot be rendered").await;

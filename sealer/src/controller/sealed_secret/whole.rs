@@ -29,7 +29,12 @@ pub(super) fn secret(opened: &Plaintext, namespace: &str, name: &str) -> Result<
     }
     manifest["metadata"]["name"] = name.into();
     manifest["metadata"]["namespace"] = namespace.into();
-    let here = Destination { own: namespace.to_owned(), target: None, anywhere: false };
+    let here = Destination {
+        kind: "SealedSecret",
+        own: namespace.to_owned(),
+        target: None,
+        anywhere: false,
+    };
     let made = object::secret(&manifest, &here);
     plaintext::wipe(&mut manifest);
     Ok(made?)
