@@ -55,7 +55,7 @@ async fn tried(bed: Bed, server: &str, port_of_page: &str) -> Outcome {
     Ok(())
 }
 
-/// Whose `sops` it is.
+/// Whose `sops` it is: ours, which the page is about, and the one whose words it takes.
 fn programs(bed: &Bed) -> Outcome<Vec<(&'static str, PathBuf)>> {
-    Ok(vec![("stock sops", bed.programs().join("sops"))])
+    Ok(vec![("ours", bed.daemon("sealctl")?), ("stock sops", bed.programs().join("sops"))])
 }
