@@ -87,7 +87,7 @@ pub enum Unusable {
         source: flux::Error,
     },
     /// The daemon's own environment cannot be used.
-    #[error("the daemon's own credentials cannot be used (`--sops-ambient-credentials`)")]
+    #[error("the daemon's own environment cannot be used to reach services")]
     Ambient(#[source] kms::Error),
 }
 
@@ -263,8 +263,10 @@ impl Own {
     /// Who the daemon is to services; nobody, unless objects may use that.
     #[expect(clippy::disallowed_methods, reason = "the variables of clouds are too many for flags")]
     fn credentials(&self) -> Result<Credentials, Unusable> {
-        let variable = |name: &str| self.ambient.then(|| std::env::var(name).ok()).flatten();
-        Credentials::from_environment(variable, "sealer").map_err(Unusable::Ambient)
+        let all = Credentials::from_environment(|name| std::env::var(name).ok(), "sealer");
+        let all = all.map_err(Unusable::Ambient)?;
+        // Without leave not even the machine is asked who it is.
+        Ok(if self.ambient { all } else { all.of_nobody() })
     }
 }
 

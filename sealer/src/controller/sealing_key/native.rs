@@ -35,9 +35,9 @@ pub async fn load_native(context: Context, settings: Settings) {
     loop {
         let retry = async {
             if loader.pending.is_empty() {
-                std::future::pending().await
+                std::future::pending().await;
             } else {
-                sleep(REREAD).await
+                sleep(REREAD).await;
             }
         };
         let event = tokio::select! {
