@@ -35,7 +35,7 @@ pub async fn load_native(context: Context, settings: Settings) {
     loop {
         let retry = async {
             if loader.pending.is_empty() {
-                std::future::pending().await;
+                std::future::pending::<()>().await;
             } else {
                 sleep(REREAD).await;
             }
