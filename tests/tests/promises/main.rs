@@ -62,6 +62,7 @@ mod seal_stage;
 mod seal_upstream;
 mod sops;
 mod sops_formats;
+mod sops_keys;
 mod sops_keys_page;
 mod sops_keyservice;
 mod sops_kms;
@@ -128,6 +129,7 @@ fn suites(bed: &Bed) -> Vec<Trial> {
         sops_keyservice::trials,
         sops_keys_page::trials,
         sops_kms::trials,
+        sops_keys::trials,
         sops_local::trials,
         sops_persona::trials,
         sops_services::trials,
