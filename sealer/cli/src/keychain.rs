@@ -3,7 +3,7 @@
 //! | kind | where its private half is |
 //! |---|---|
 //! | age | variables, files, commands and plugins: `age` |
-//! | PGP | with GnuPG, in its own process: `gpg` |
+//! | PGP | in keyrings: `keyring`; or with GnuPG, in its own process: `gpg` |
 //! | AWS, Google, Azure, Vault | there; the environment says who we are to them: `kms` |
 
 use std::sync::OnceLock;
@@ -20,6 +20,7 @@ use crate::persona::Environment;
 mod age;
 mod gpg;
 mod host;
+mod keyring;
 
 pub(crate) use age::Places;
 pub(crate) use host::Terminal;
@@ -27,6 +28,7 @@ pub(crate) use host::Terminal;
 /// All keys that can be had here.
 pub(crate) struct Keychain {
     age: age::Chain,
+    keyring: keyring::Keyring,
     gpg: gpg::Gpg,
     environment: Environment,
     clouds: OnceLock<Result<Clouds, String>>,
@@ -37,6 +39,7 @@ impl Keychain {
     pub(crate) fn new(places: Places, environment: &Environment) -> Self {
         Self {
             age: age::Chain::new(places),
+            keyring: keyring::Keyring::new(environment),
             gpg: gpg::Gpg::new(environment),
             environment: environment.clone(),
             clouds: OnceLock::new(),
@@ -71,7 +74,9 @@ impl KeyService for Keychain {
     fn decrypt(&self, wrapped: &Wrapped) -> Result<Plaintext, KeyError> {
         match &wrapped.key {
             MasterKey::Age { recipient } => self.age.open(recipient, &wrapped.enc),
-            MasterKey::Pgp { .. } => self.gpg.open(&wrapped.enc),
+            MasterKey::Pgp { .. } => {
+                either(self.keyring.open(wrapped), || self.gpg.open(&wrapped.enc))
+            }
             _ => self.clouds()?.decrypt(wrapped),
         }
     }
@@ -79,8 +84,19 @@ impl KeyService for Keychain {
     fn encrypt(&self, key: &MasterKey, part: &Plaintext) -> Result<String, KeyError> {
         match key {
             MasterKey::Age { recipient } => age::wrap(recipient, part),
-            MasterKey::Pgp { fingerprint } => self.gpg.wrap(fingerprint, part),
+            MasterKey::Pgp { fingerprint } => {
+                either(self.keyring.wrap(key, part), || self.gpg.wrap(fingerprint, part))
+            }
             _ => self.clouds()?.encrypt(key, part),
         }
     }
+}
+
+/// What the keyrings did, or else GnuPG: if neither can, both say why.
+fn either<T>(
+    keyrings: Option<Result<T, KeyError>>,
+    gpg: impl FnOnce() -> Result<T, KeyError>,
+) -> Result<T, KeyError> {
+    let Some(tried) = keyrings else { return gpg() };
+    tried.or_else(|ours| gpg().map_err(|theirs| KeyError::Failed(format!("{ours}; {theirs}"))))
 }
