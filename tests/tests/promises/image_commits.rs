@@ -46,17 +46,17 @@ async fn secret(stage: &Stage, name: &str, data: serde_json::Value) -> Outcome {
 }
 
 /// A home of gpg, whose agent ends with it.
-struct Gnupg(Bed, PathBuf);
+pub(crate) struct Gnupg(Bed, pub(crate) PathBuf);
 
 impl Gnupg {
-    fn new(bed: &Bed) -> Outcome<Self> {
+    pub(crate) fn new(bed: &Bed) -> Outcome<Self> {
         use std::os::unix::fs::PermissionsExt as _;
         let home = bed.folder("gpg")?;
         std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700))?;
         Ok(Self(bed.clone(), home))
     }
 
-    fn gpg(&self, args: &[&str]) -> Outcome<String> {
+    pub(crate) fn gpg(&self, args: &[&str]) -> Outcome<String> {
         let mut command = self.0.command("gpg");
         command.env("GNUPGHOME", &self.1);
         command.args(["--batch", "--quiet", "--pinentry-mode", "loopback"]).args(args);

@@ -14,11 +14,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use tests::process;
 use tests::trial::trial;
+use tests::wait::eventually;
 use tests::{Bed, Need, Outcome};
+
+use crate::image_commits::Gnupg;
 
 const NEEDS: &[Need] = &[Need::Sops, Need::Age];
 
@@ -35,7 +39,9 @@ pub(crate) fn trials(bed: &Bed) -> Vec<Trial> {
             play(&bed, &Case::parse(&fs::read_to_string(path)?))
         })
     };
-    cases.into_iter().map(case).collect()
+    let served = "sops_persona::a_key_of_gpg_is_served_to_both_by_both";
+    let served = trial(bed, served, NEEDS, |bed| async move { served_key(&bed).await });
+    cases.into_iter().map(case).chain([served]).collect()
 }
 
 /// Files, and what is done to them.
@@ -199,4 +205,46 @@ fn timeless(line: &str) -> String {
     };
     let is_time = |c: char| c.is_ascii_digit() || "/: ".contains(c);
     format!("{}\n", line.trim_start_matches(is_time))
+}
+
+/// A key that only gpg has opens files for a process that may not ask gpg, through a key service of
+/// sops and one of sealctl.
+async fn served_key(bed: &Bed) -> Outcome {
+    let gpg = Gnupg::new(bed)?;
+    let none = ["--passphrase", ""];
+    let key = ["--quick-generate-key", "one@bed.example", "rsa2048", "sign", "never"];
+    gpg.gpg(&[&none[..], &key].concat())?;
+    let listed = gpg.gpg(&["--list-keys", "--with-colons"])?;
+    let line = listed.lines().find(|line| line.starts_with("fpr:")).ok_or("a fingerprint")?;
+    let fingerprint = line.split(':').nth(9).ok_or("a fingerprint")?.to_owned();
+    let subkey = ["--quick-add-key", &fingerprint, "rsa2048", "encr", "never"];
+    gpg.gpg(&[&none[..], &subkey].concat())?;
+
+    let real = PathBuf::from(bed.command("sops").get_args().last().ok_or("a program")?);
+    let ours = Side::new(bed, &bed.daemon("sealctl")?, &real)?;
+    let theirs = Side::new(bed, &real, &real)?;
+    let gnupg = format!("GNUPGHOME={}", gpg.1.display());
+    for (index, side) in [&theirs, &ours].into_iter().enumerate() {
+        let file = ours.home.join(format!("{index}.yaml")).display().to_string();
+        fs::write(&file, "a: hunter2\n")?;
+        let made = side.run(&format!("{gnupg} encrypt --pgp {fingerprint} -i {file}"), false)?;
+        assert_eq!(made.code, Some(0), "{made:?}");
+        let socket = side.home.join("keys.sock").display().to_string();
+        let mut command = process::command(&side.program, &side.home);
+        command.env("GNUPGHOME", &gpg.1);
+        command.args(["keyservice", "--network", "unix", "--address", &socket]);
+        let _service = process::Process::start("keyservice", command, side.home.join("log"))?;
+        eventually(Duration::from_secs(10), "a socket", async || {
+            Ok(fs::metadata(&socket).map(drop)?)
+        })
+        .await?;
+        for reader in [&theirs, &ours] {
+            let flags = format!("--enable-local-keyservice=false --keyservice unix://{socket}");
+            let read = reader.run(&format!("decrypt {flags} {file}"), false)?;
+            assert_eq!((read.code, read.output.as_str()), (Some(0), "a: hunter2\n"), "{read:?}");
+            let alone = reader.run(&format!("decrypt {file}"), false)?;
+            assert_eq!(alone.code, Some(128), "{alone:?}");
+        }
+    }
+    Ok(())
 }
