@@ -7,6 +7,7 @@
 use std::fmt;
 
 use aes_gcm::{AesGcm, aes::Aes256};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use chacha20poly1305::{
     XChaCha20Poly1305,
     aead::{
@@ -31,6 +32,11 @@ pub enum Cipher {
 
 /// The key of 32 bytes under which all values of one file are.
 pub struct DataKey(Zeroizing<[u8; 32]>);
+
+/// What the native cipher's key for values is derived for.
+const VALUES: &[u8] = b"signet/sops/v1/values";
+/// What its key for the MAC and the layout is derived for.
+const WHOLE: &[u8] = b"signet/sops/v1/whole";
 
 /// A ciphertext in the three parts in which a file holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,12 +98,33 @@ impl DataKey {
         &self.0
     }
 
-    /// The key, ready to work under `cipher`.
+    /// The key, ready for what covers the whole file under `cipher`: the MAC and the layout.
+    pub(super) fn over(&self, cipher: Cipher) -> Engine {
+        match cipher {
+            Cipher::Aes256Gcm => self.under(cipher),
+            Cipher::ChaCha20Poly1305 => {
+                Engine::ChaCha(Box::new(XChaCha20Poly1305::new((&*self.derived(WHOLE)).into())))
+            }
+        }
+    }
+
+    /// A key that is good for one purpose only.
+    pub(super) fn derived(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        Salt::new(HKDF_SHA256, &[])
+            .extract(&*self.0)
+            .expand(&[purpose], HKDF_SHA256)
+            .and_then(|okm| okm.fill(key.as_mut_slice()))
+            .expect("HKDF gives as many bytes as its hash has");
+        key
+    }
+
+    /// The key, ready to work on values under `cipher`.
     pub(super) fn under(&self, cipher: Cipher) -> Engine {
         match cipher {
             Cipher::Aes256Gcm => Engine::Aes(Box::new(Aes256::new((&*self.0).into()))),
             Cipher::ChaCha20Poly1305 => {
-                Engine::ChaCha(Box::new(XChaCha20Poly1305::new((&*self.0).into())))
+                Engine::ChaCha(Box::new(XChaCha20Poly1305::new((&*self.derived(VALUES)).into())))
             }
         }
     }

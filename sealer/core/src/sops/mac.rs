@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{
     cipher::{self, Cipher, Engine},
+    path::Path,
     value::{self, Kind, Leaf},
 };
 
@@ -28,6 +29,8 @@ pub(super) struct Mac {
     /// The hash as versions before 3.13.2 see a JSON file: with every number a float.
     older: Option<Sha512>,
     floats: bool,
+    /// Whether every value counts with its place, and what is empty counts too.
+    framed: bool,
 }
 
 /// Why a file is not what its author encrypted.
@@ -50,12 +53,13 @@ pub enum Error {
 }
 
 impl Mac {
-    pub(super) fn new(encrypted_only: bool) -> Self {
+    pub(super) fn new(cipher: Cipher, encrypted_only: bool) -> Self {
         let mut hash = Sha512::new();
         if encrypted_only {
             hash.update(ENCRYPTED_ONLY);
         }
-        Self { hash, encrypted_only, older: None, floats: false }
+        let framed = cipher == Cipher::ChaCha20Poly1305;
+        Self { hash, encrypted_only, older: None, floats: false, framed }
     }
 
     /// Also takes the MAC of versions that read every number of JSON as a float.
@@ -65,7 +69,15 @@ impl Mac {
     }
 
     /// Counts a value, given in clear text.
-    pub(super) fn add(&mut self, leaf: &Leaf, encrypted: bool) {
+    pub(super) fn add(&mut self, path: &Path, leaf: &Leaf, encrypted: bool) {
+        if self.framed {
+            let kind = leaf.kind.name();
+            return self.frame(
+                path,
+                (kind, &leaf.hashed()),
+                leaf.kind != Kind::Comment && encrypted,
+            );
+        }
         if leaf.kind != Kind::Comment && (encrypted || !self.encrypted_only) {
             if self.floats && !encrypted && self.older.is_none() && leaf.as_float().is_some() {
                 self.older = Some(self.hash.clone());
@@ -78,6 +90,23 @@ impl Mac {
                 }
             }
             self.hash.update(&bytes);
+        }
+    }
+
+    /// Counts what has no value of its own: null, what is empty, the start of a document.
+    pub(super) fn hollow(&mut self, path: &Path, what: &str, encrypted: bool) {
+        if self.framed {
+            self.frame(path, (what, b""), encrypted);
+        }
+    }
+
+    fn frame(&mut self, path: &Path, (what, bytes): (&str, &[u8]), encrypted: bool) {
+        if self.encrypted_only && !encrypted || what == Kind::Comment.name() {
+            return;
+        }
+        for part in [&*path.native_aad(), what.as_bytes(), bytes] {
+            self.hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            self.hash.update(part);
         }
     }
 
@@ -142,9 +171,9 @@ mod tests {
     const MODIFIED: &str = "2026-01-01T00:00:00Z";
 
     fn hashed(encrypted_only: bool, values: &[(&str, bool)]) -> Mac {
-        let mut mac = Mac::new(encrypted_only);
+        let mut mac = Mac::new(Cipher::Aes256Gcm, encrypted_only);
         for (value, encrypted) in values {
-            mac.add(&Leaf::text(value), *encrypted);
+            mac.add(&Path::default(), &Leaf::text(value), *encrypted);
         }
         mac
     }

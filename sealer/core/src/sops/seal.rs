@@ -50,6 +50,8 @@ fn check(cipher: Cipher, path: &Path, leaf: &Leaf) -> [u8; 32] {
 /// Encrypts.
 pub(super) struct Encryption<'e, R> {
     engine: Engine,
+    /// For the MAC and the layout.
+    whole: Engine,
     selector: &'e Selector,
     mac: Mac,
     stash: Stash,
@@ -61,15 +63,16 @@ pub(super) struct Encryption<'e, R> {
 
 impl<'e, R: CryptoRng> Encryption<'e, R> {
     pub(super) fn new(
-        engine: Engine,
+        (key, cipher): (&DataKey, Cipher),
         metadata: &'e Metadata,
         stash: Stash,
         rng: &'e mut R,
     ) -> Self {
         Self {
-            engine,
+            engine: key.under(cipher),
+            whole: key.over(cipher),
             selector: &metadata.selector,
-            mac: Mac::new(metadata.mac_only_encrypted),
+            mac: Mac::new(cipher, metadata.mac_only_encrypted),
             stash,
             layout: Layout::default(),
             values: 0,
@@ -80,8 +83,8 @@ impl<'e, R: CryptoRng> Encryption<'e, R> {
     /// The MAC and the layout, for a file whose block is joined as `joints` say.
     pub(super) fn finish(mut self, modified: &str, joints: Vec<Joint>) -> (String, Option<String>) {
         self.layout.joints = joints;
-        let mac = self.mac.seal(&self.engine, modified, self.rng);
-        (mac, self.layout.seal(&self.engine, modified, self.rng))
+        let mac = self.mac.seal(&self.whole, modified, self.rng);
+        (mac, self.layout.seal(&self.whole, modified, self.rng))
     }
 
     pub(super) fn cipher(&self) -> Cipher {
@@ -89,9 +92,9 @@ impl<'e, R: CryptoRng> Encryption<'e, R> {
     }
 
     /// Counts a value that is sealed whatever the rule says.
-    pub(super) fn count(&mut self, leaf: &Leaf) {
+    pub(super) fn count(&mut self, path: &Path, leaf: &Leaf) {
         self.values += 1;
-        self.mac.add(leaf, true);
+        self.mac.add(path, leaf, true);
     }
 
     /// Encrypts bytes where they stand; gives the IV and the tag.
@@ -111,7 +114,7 @@ impl<'e, R: CryptoRng> Encryption<'e, R> {
 impl<R: CryptoRng> Visitor for Encryption<'_, R> {
     fn value(&mut self, at: At<'_>, leaf: &Leaf) -> Result<Option<New>, value::Error> {
         let selected = self.selector.selects(at.path, at.comments);
-        self.mac.add(leaf, selected);
+        self.mac.add(at.path, leaf, selected);
         if !selected {
             return Ok(None);
         }
@@ -136,6 +139,11 @@ impl<R: CryptoRng> Visitor for Encryption<'_, R> {
         Ok(Some(Leaf::comment(&sealed)))
     }
 
+    fn hollow(&mut self, at: At<'_>, what: &str) {
+        let selected = self.selector.selects(at.path, at.comments);
+        self.mac.hollow(at.path, what, selected);
+    }
+
     fn keeps_cut_off(&self, at: At<'_>) -> bool {
         self.selector.selects(at.path, at.comments)
     }
@@ -153,6 +161,8 @@ impl<R: CryptoRng> Visitor for Encryption<'_, R> {
 /// Decrypts.
 pub(super) struct Decryption<'d> {
     engine: Engine,
+    /// For the MAC and the layout.
+    whole: Engine,
     metadata: &'d Metadata,
     mac: Mac,
     layout: Layout,
@@ -165,10 +175,12 @@ pub(super) struct Decryption<'d> {
 impl<'d> Decryption<'d> {
     /// With `layout`, values come back as they were spelled.
     pub(super) fn new(key: &DataKey, metadata: &'d Metadata) -> Self {
+        let cipher = metadata.cipher();
         Self {
-            engine: key.under(metadata.cipher()),
+            engine: key.under(cipher),
+            whole: key.over(cipher),
             metadata,
-            mac: Mac::new(metadata.mac_only_encrypted),
+            mac: Mac::new(cipher, metadata.mac_only_encrypted),
             layout: Layout::default(),
             stash: None,
             foreign_comments: 0,
@@ -193,14 +205,14 @@ impl<'d> Decryption<'d> {
             "" => Leaf::text(""),
             text => Leaf::decrypt(text, &self.engine, path)?,
         };
-        self.mac.add(&leaf, true);
+        self.mac.add(path, &leaf, true);
         Ok(leaf)
     }
 
     /// Brings spellings back.
     pub(super) fn read_layout(&mut self) -> Result<(), mac::Error> {
         let Metadata { layout, modified, .. } = self.metadata;
-        self.layout = Layout::open(layout.as_deref(), &self.engine, modified)?;
+        self.layout = Layout::open(layout.as_deref(), &self.whole, modified)?;
         Ok(())
     }
 
@@ -211,7 +223,7 @@ impl<'d> Decryption<'d> {
     /// Whether the MAC fits, and the ciphertexts of the file.
     pub(super) fn finish(self) -> (Result<(), mac::Error>, Stash) {
         let Metadata { modified, mac, .. } = self.metadata;
-        let verified = self.mac.verify(&self.engine, modified, mac.as_deref());
+        let verified = self.mac.verify(&self.whole, modified, mac.as_deref());
         (verified, self.stash.unwrap_or_default())
     }
 }
@@ -219,14 +231,14 @@ impl<'d> Decryption<'d> {
 impl Visitor for Decryption<'_> {
     fn value(&mut self, at: At<'_>, leaf: &Leaf) -> Result<Option<New>, value::Error> {
         if !self.metadata.selector.selects(at.path, at.comments) {
-            self.mac.add(leaf, false);
+            self.mac.add(at.path, leaf, false);
             return Ok(None);
         }
         let kind = leaf.kind;
         let text = leaf.as_str().filter(|_| kind == Kind::Str);
         let text = text.ok_or(value::Error::NotText(kind.name()))?;
         let opened = Leaf::decrypt(text, &self.engine, at.path)?;
-        self.mac.add(&opened, true);
+        self.mac.add(at.path, &opened, true);
         if let Some(stash) = &mut self.stash {
             stash.put(self.engine.cipher(), at.path, &opened, at.raw);
         }
@@ -263,6 +275,11 @@ impl Visitor for Decryption<'_> {
 
     fn spelling(&self, sealed: &str) -> Option<Spelling> {
         self.layout.spelling(sealed).cloned()
+    }
+
+    fn hollow(&mut self, at: At<'_>, what: &str) {
+        let selected = self.metadata.selector.selects(at.path, at.comments);
+        self.mac.hollow(at.path, what, selected);
     }
 
     fn keeps_cut_off(&self, _: At<'_>) -> bool {

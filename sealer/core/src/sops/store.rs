@@ -147,7 +147,7 @@ fn seal(
 ) -> Result<Encrypted, Error> {
     let modified = metadata.modified.clone();
     let skeleton = metadata.clone();
-    let mut encryption = Encryption::new(key.under(cipher), &skeleton, stash, rng);
+    let mut encryption = Encryption::new((key, cipher), &skeleton, stash, rng);
     if plain.format == Format::Binary {
         let text = binary::seal(plain.bytes.clone(), encryption, &mut metadata)?;
         return Ok(Encrypted { file: File { format: plain.format, text, metadata }, values: 1 });

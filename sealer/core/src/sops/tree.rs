@@ -16,9 +16,6 @@ use ::yaml::{
     tree::{Comment, Entry, Item, Mapping, Sequence, Value},
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sha2::{Digest as _, Sha256};
-
 use super::{
     metadata,
     path::{Path, Step},
@@ -27,6 +24,7 @@ use super::{
     visit::{At, Lost, New, Spelling, Visitor, Whole},
 };
 
+mod alias;
 mod attribution;
 mod write;
 
@@ -86,6 +84,7 @@ pub(super) fn walk(
         walk.collect_anchors(&document.root);
         walk.owners = attribution::attribute(source, document);
         let mut path = Path::default();
+        walk.hollow(&path, "document");
         walk.node(&document.root, &mut path, &Place::root())?;
         for comment in &document.comments {
             walk.comment(comment, &path)?;
@@ -154,33 +153,16 @@ impl<'w, 's> Walk<'w, 's> {
         Ok(())
     }
 
-    /// What an alias was that is written out, for whoever decrypts it.
-    fn note_alias(&mut self, node: &Node<'_>, path: &Path, text: &str) {
-        let Some((sealed, depth)) = self.first_sealed.take() else { return };
-        if self.visitor.keeps_layout() {
-            let of = match depth - path.depth() {
-                0 => Whole::Value,
-                up => Whole::Around(up, check(text)),
-            };
-            self.visitor.lost(&sealed, Lost { text: &self.source[node.span.clone()], of });
-        }
+    fn hollow(&mut self, path: &Path, what: &str) {
+        let at = At { path, comments: &self.comments, raw: "" };
+        self.visitor.hollow(at, what);
     }
 
-    /// Makes an alias of a collection again that was written out in its place.
-    fn restore_alias(&mut self, node: &Node<'_>, path: &Path, before: usize) {
-        let Some((depth, Spelling { text, of: Whole::Around(_, expected) })) = &self.around else {
-            return;
-        };
-        if *depth != path.depth() {
-            return;
+    /// The root itself is left out: with a block in it, it is not empty any more.
+    fn hollow_inside(&mut self, path: &Path, what: &str) {
+        if path.depth() > 0 {
+            self.hollow(path, what);
         }
-        // Somebody may have changed a value in clear text meanwhile.
-        if check(&self.source[node.span.clone()]) == *expected {
-            let text = text.clone();
-            self.edits.truncate(before);
-            self.edits.push(Edit { span: node.span.clone(), text });
-        }
-        self.around = None;
     }
 
     fn scalar(&mut self, node: &Node<'_>, path: &Path, place: &Place) -> Result<(), Error> {
@@ -244,10 +226,12 @@ impl<'w, 's> Walk<'w, 's> {
             *text = text.strip_suffix('\n').unwrap_or(text);
         }
         let placed = |source| Error::Value { path: path.display(), line: node.line, source };
-        let Some(leaf) = Leaf::of(resolved).map_err(placed)? else { return Ok(None) };
-        if leaf.bytes.expose().is_empty() {
+        let leaf = Leaf::of(resolved).map_err(placed)?;
+        let Some(leaf) = leaf.filter(|leaf| !leaf.bytes.expose().is_empty()) else {
+            let null = matches!(node.resolve(Schema::GoYaml3)?, Some(Resolved::Null));
+            self.hollow_inside(path, if null { "null" } else { "str" });
             return Ok(None);
-        }
+        };
         let new = self.visitor.value(at, &leaf).map_err(placed)?;
         Ok(new.map(|new| (leaf, new)))
     }
@@ -261,6 +245,9 @@ impl<'w, 's> Walk<'w, 's> {
     ) -> Result<(), Error> {
         let inner = place.inside(node, mapping.flow);
         let at_root = path == &Path::default() && self.open.is_empty();
+        if mapping.pairs().next().is_none() {
+            self.hollow_inside(path, "map");
+        }
         let mut seen = HashSet::with_capacity(mapping.entries.len());
         self.comments.enter();
         let mut entries = mapping.entries.iter().peekable();
@@ -303,6 +290,9 @@ impl<'w, 's> Walk<'w, 's> {
     ) -> Result<(), Error> {
         let inner = place.inside(node, list.flow);
         let mut index = 0;
+        if list.nodes().next().is_none() {
+            self.hollow_inside(path, "list");
+        }
         let (mut comments, mut values) = (0, 0);
         self.comments.enter();
         let mut items = list.items.iter().peekable();
@@ -365,68 +355,6 @@ impl<'w, 's> Walk<'w, 's> {
         }
         Ok(())
     }
-
-    /// What an alias stands for, written out in flow style, and whether that is necessary.
-    fn alias(&mut self, node: &'w Node<'s>, path: &mut Path) -> Result<(String, bool), Error> {
-        let Value::Alias(anchor) = &node.value else { return self.flow(node, path) };
-        let place = |problem| ::yaml::Error { line: node.line, column: node.column, problem };
-        let target = self.anchors.get(&anchor.id).copied();
-        let target = target.ok_or_else(|| place(Problem::RecursiveAlias))?;
-        if self.open.contains(&anchor.id) || target.span.contains(&node.span.start) {
-            return Err(place(Problem::RecursiveAlias).into());
-        }
-        self.open.push(anchor.id);
-        let written = self.flow(target, path);
-        self.open.pop();
-        let (text, changed) = written?;
-        Ok((text, changed || self.changed.contains(&anchor.id)))
-    }
-
-    fn flow(&mut self, node: &'w Node<'s>, path: &mut Path) -> Result<(String, bool), Error> {
-        self.aliased += 1;
-        if self.aliased > ALIASED_VALUES_MAX {
-            let problem = Problem::TooManyAliases(ALIASED_VALUES_MAX);
-            return Err(::yaml::Error { line: node.line, column: node.column, problem }.into());
-        }
-        let (mut parts, mut changed) = (Vec::new(), false);
-        match &node.value {
-            Value::Alias(_) => return self.alias(node, path),
-            Value::Scalar(_) => {
-                let new = self.visit(node, path)?.map(|(_, new)| new);
-                let changed = new.is_some();
-                let text = match &new {
-                    Some(new) => write::flow(new),
-                    None => write::unchanged(node)?,
-                };
-                let sealed = new.as_ref().and_then(New::sealed);
-                if let (Some(sealed), None) = (sealed, &self.first_sealed) {
-                    self.first_sealed = Some((sealed.to_owned(), path.depth()));
-                }
-                return Ok((text, changed));
-            }
-            Value::Mapping(mapping) => {
-                for pair in mapping.pairs() {
-                    let key = key(&pair.key)?;
-                    let step = Step::Key(key.to_owned());
-                    let (text, new) = path.within(step, |path| self.flow(&pair.value, path))?;
-                    let merge = pair.key.is_merge();
-                    let key = if merge { key.to_owned() } else { ::yaml::edit::double_quoted(key) };
-                    parts.push(format!("{key}: {text}"));
-                    changed |= new;
-                }
-            }
-            Value::Sequence(list) => {
-                for (index, item) in list.nodes().enumerate() {
-                    let step = Step::Index(index);
-                    let (text, new) = path.within(step, |path| self.flow(item, path))?;
-                    parts.push(text);
-                    changed |= new;
-                }
-            }
-        }
-        let (open, close) = if node.mapping().is_some() { ('{', '}') } else { ('[', ']') };
-        Ok((format!("{open}{}{close}", parts.join(", ")), changed))
-    }
 }
 
 /// A key's text; sops takes no other keys.
@@ -452,9 +380,4 @@ fn properties(source: &str, node: &Node<'_>) -> (Range<usize>, String) {
     let anchor = node.anchor.as_ref().map_or(node.span.start, |anchor| anchor.span.start);
     let text = node.anchor.as_ref().map(|anchor| format!("{} ", &source[anchor.span.clone()]));
     (tag.min(anchor).min(node.span.start)..node.span.end, text.unwrap_or_default())
-}
-
-/// Tells whether bytes are still the same.
-fn check(text: &str) -> String {
-    BASE64_STANDARD.encode(&Sha256::digest(text.as_bytes())[..9])
 }

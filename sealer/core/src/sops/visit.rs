@@ -21,6 +21,9 @@ pub(super) trait Visitor {
     /// What should stand for the value `leaf`, if something else.
     fn value(&mut self, at: At<'_>, leaf: &Leaf) -> Result<Option<New>, value::Error>;
 
+    /// Told of what has no value: null, an empty text, an empty collection, the start of a document.
+    fn hollow(&mut self, at: At<'_>, what: &str);
+
     /// What should stand for a comment, if something else, without its `#`.
     ///
     /// The path of `at` is the one that sops most likely gives the comment; `others` may be right

@@ -160,10 +160,11 @@ fn pair(
     raw: &str,
     visitor: &mut dyn Visitor,
 ) -> Result<Option<String>, Error> {
+    let at = At { path, comments, raw };
     if raw.is_empty() {
+        visitor.hollow(at, "str");
         return Ok(None);
     }
-    let at = At { path, comments, raw };
     let new = visitor
         .value(at, &Leaf::text(&meant(raw)))
         .map_err(|source| Error::Value { path: path.display(), source })?;

@@ -135,13 +135,14 @@ impl Walk<'_> {
     }
 
     fn key(&mut self, section: &str, key: &Key) -> Result<(), Error> {
-        if key.value.is_empty() {
-            return Ok(());
-        }
         let steps = [section, key.name.as_str()].map(|step| Step::Key(step.to_owned()));
         let path: Path = steps.into_iter().collect();
         let raw = &self.source[key.span.clone()];
         let at = At { path: &path, comments: &self.comments, raw };
+        if key.value.is_empty() {
+            self.visitor.hollow(at, "str");
+            return Ok(());
+        }
         let leaf = Leaf::text(&key.value);
         let placed = |source| Error::Value { path: path.display(), source };
         let Some(new) = self.visitor.value(at, &leaf).map_err(placed)? else { return Ok(()) };

@@ -137,6 +137,14 @@ impl Walk<'_> {
 
     fn node(&mut self, node: &Node<'_>, path: &mut Path) -> Result<(), FormatError> {
         match &node.value {
+            Value::Map(members) if members.is_empty() => {
+                self.hollow(path, "map");
+                Ok(())
+            }
+            Value::List(items) if items.is_empty() => {
+                self.hollow(path, "list");
+                Ok(())
+            }
             Value::Map(members) => members.iter().try_for_each(|member| self.member(member, path)),
             Value::List(items) => self.list(items, path),
             _ => self.leaf(node, path).map(|_| ()),
@@ -162,13 +170,20 @@ impl Walk<'_> {
         Ok(())
     }
 
+    fn hollow(&mut self, path: &Path, what: &str) {
+        let at = At { path, comments: &self.comments, raw: "" };
+        self.visitor.hollow(at, what);
+    }
+
     /// Whether the value turned out to be a comment.
     fn leaf(&mut self, node: &Node<'_>, path: &Path) -> Result<bool, FormatError> {
         let placed = |source| FormatError::Value { path: path.display(), source };
-        let Some(leaf) = node.leaf().map_err(placed)? else { return Ok(false) };
-        if leaf.bytes.expose().is_empty() {
+        let leaf = node.leaf().map_err(placed)?;
+        let null = leaf.is_none();
+        let Some(leaf) = leaf.filter(|leaf| !leaf.bytes.expose().is_empty()) else {
+            self.hollow(path, if null { "null" } else { "str" });
             return Ok(false);
-        }
+        };
         let raw = &self.source[node.span.clone()];
         let at = At { path, comments: &self.comments, raw };
         let Some(new) = self.visitor.value(at, &leaf).map_err(placed)? else { return Ok(false) };

@@ -30,7 +30,7 @@ pub(super) fn seal<R: CryptoRng>(
     metadata: &mut Metadata,
 ) -> Result<String, Error> {
     let leaf = Leaf { kind: Kind::Str, bytes: bytes.into() };
-    encryption.count(&leaf);
+    encryption.count(&path(), &leaf);
     bytes = leaf.bytes.into_inner();
     let mut text = std::mem::take(&mut *bytes);
     let mut start = format!("{{\n\t{}: \"", Json::from(DATA));

@@ -117,6 +117,34 @@ fn decrypting_undoes_encrypting_to_the_byte() {
 }
 
 #[test]
+fn the_native_cipher_notices_every_change_of_what_a_file_says() {
+    let native = Options { cipher: Cipher::ChaCha20Poly1305, ..options() };
+    for (format, text) in corpus() {
+        assert_eq!(opened(&sealed(format, text, &native)), text);
+    }
+    let clear = "a_unencrypted: {x: 1, y: 2}\nb_unencrypted: [null, '', {}, []]\nc: d\n---\ne: f\n";
+    let file = sealed(Format::Yaml, clear, &native);
+    let rekeyed = file.with_keys(options().groups, None).unwrap();
+    assert_eq!(opened(&rekeyed), clear, "nothing that sops drops is needed");
+    for (old, new) in [
+        ("{x: 1, y: 2}", "{y: 2, x: 1}"),
+        ("{x: 1, y: 2}", "{x: {y: 2}}"),
+        ("{x: 1, y: 2}", "{x: '1', y: 2}"),
+        ("[null, ", "["),
+        ("[null, ", "['', "),
+        ("{}, []", "[], {}"),
+        ("{}, []", "{}"),
+        ("b_unencrypted", "z_unencrypted"),
+    ] {
+        let text = file.text.replacen(old, new, 1);
+        assert_ne!(text, file.text);
+        let read = File::read(Format::Yaml, text.into_bytes()).unwrap();
+        let refused = read.decrypt(&key(), MacCheck::Enforced).unwrap_err();
+        assert_eq!(refused, Error::Mac(mac::Error::Mismatch), "{new}");
+    }
+}
+
+#[test]
 fn without_its_record_a_file_still_has_its_values() {
     for (format, text) in corpus() {
         let mut file = sealed(format, text, &options());
@@ -223,4 +251,25 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_vector_of_the_reference_holds() {
+    let page = include_str!("../../../../../docs/reference/sops-native-cipher.md");
+    let vector = &page[page.find("## Test vector").unwrap()..];
+    let fences: Vec<&str> = vector.split("```").skip(1).step_by(2).collect();
+    let block = |index: usize| fences[index].split_once('\n').unwrap().1;
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
+    for (line, purpose) in block(0).lines().zip(["signet/sops/v1/values", "signet/sops/v1/whole"]) {
+        let derived = hex(&*key().derived(purpose.as_bytes())).concat();
+        assert_eq!(line.split_whitespace().last(), Some(derived.as_str()), "{purpose}");
+    }
+    let file = File::read(Format::Yaml, block(1).as_bytes().to_vec()).unwrap();
+    assert_eq!(opened(&file), block(2));
+    let engine = key().over(Cipher::ChaCha20Poly1305);
+    let mac = file.metadata.mac.as_deref().unwrap();
+    let (sealed, _) = crate::sops::value::parse(mac, Cipher::ChaCha20Poly1305).unwrap();
+    let aad = mac::bound_to(Cipher::ChaCha20Poly1305, 'm', "", &file.metadata.modified);
+    let digest = engine.open(&aad, &sealed).unwrap();
+    assert_eq!(digest.expose(), block(3).trim().as_bytes());
 }
