@@ -15,28 +15,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, stream};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use reconcile::phase::{is_due, until_due};
 use reconcile::{Classify, Object, Reconciler, Report, Tasks, Watched, drive, event::Event};
-use repo::{Cache, ObjectId};
-use sealer_api::git_secret_sync::{Conflict, InventoryEntry};
+use repo::Cache;
+use sealer_api::git_secret_sync::InventoryEntry;
 use sealer_api::{GitRepository, GitSecretSync, duration};
 use source::Sources;
 
-use super::batch::{Author, is_entry, place};
+use super::batch::{is_entry, place};
 use super::object::Destination;
 use super::{Context, again, names, owner};
 use crate::accounts::Accounts;
 use crate::decryption::Own;
 use crate::secrets::{Kind, Owner};
-use crate::source::Source as Hash;
 
 mod apply;
 mod clear;
 mod error;
 mod files;
+mod flavor;
 mod glob;
 mod kustomize;
 mod look;
@@ -48,6 +47,8 @@ mod tests;
 use self::clear::Opener;
 use self::error::Error;
 use self::files::{File, Maker, Memory, Yield};
+pub(super) use self::flavor::Flavor;
+use self::flavor::{SYNC, Salt, salt};
 use self::glob::Glob;
 pub(super) use self::kustomize::Dress;
 use self::look::Look;
@@ -83,26 +84,6 @@ pub fn start(context: &Context, git: Git, tasks: &mut Tasks) {
         drive(core, Arc::new(syncer), objects, wakes).await;
     });
 }
-
-/// What differs between the kinds that make Secrets of files.
-#[derive(Clone, Debug)]
-pub(super) struct Flavor {
-    /// Whom the watch of Secrets wakes.
-    pub(super) kind: Kind,
-    /// The kind, for messages.
-    pub(super) name: &'static str,
-    /// Its version, for owner references.
-    pub(super) api_version: &'static str,
-    /// Whether Secrets may go to other namespaces with the daemon's own rights.
-    pub(super) anywhere: bool,
-}
-
-const SYNC: Flavor = Flavor {
-    kind: Kind::GitSecretSync,
-    name: "GitSecretSync",
-    api_version: "signet.dev/v1alpha1",
-    anywhere: false,
-};
 
 /// Makes Secrets of the files that a GitSecretSync names, or another kind that is read as one.
 pub(super) struct Syncer {
@@ -399,44 +380,6 @@ impl Syncer {
     fn memories(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Seen>> {
         // Every change is one call, so a panic elsewhere leaves it sound.
         self.memories.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Flavor {
-    /// Whose Secrets they are.
-    fn author(&self, object: &GitSecretSync) -> Author {
-        let (conflict, prune) = (object.spec.conflict, object.spec.prune);
-        let author = Author::of(self.kind, object);
-        let (api_version, kind) = (self.api_version.to_owned(), self.name.to_owned());
-        let reference = OwnerReference { api_version, kind, ..author.reference };
-        Author { reference, conflict, prune, ..author }
-    }
-}
-
-/// What, besides the file, decides what its Secrets look like.
-#[derive(Debug)]
-struct Salt(String);
-
-fn salt(object: &GitSecretSync) -> Salt {
-    let spec = &object.spec;
-    let settings = serde_json::json!([
-        object.uid(),
-        spec.target_namespace,
-        spec.service_account_name,
-        spec.mac_check,
-        spec.conflict == Conflict::Fail,
-    ]);
-    Salt(settings.to_string())
-}
-
-impl Salt {
-    /// The hash of the file's content, as stored, of the settings, and of what is done to objects.
-    fn hash(&self, blob: ObjectId, dress: &Dress) -> String {
-        let hash = Hash::of("GitSecretSync").and(&self.0).and(blob.to_string());
-        if *dress == Dress::default() {
-            return hash.finish();
-        }
-        hash.and(serde_json::json!(dress).to_string()).finish()
     }
 }
 
