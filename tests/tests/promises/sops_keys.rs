@@ -71,7 +71,7 @@ async fn sizes(bed: Bed) -> Outcome {
         let recipient = Recipient::parse(&pair.recipient)?;
         for size in [0, 64 << 10, (64 << 10) + 1, 10 << 20] {
             let label = format!("{} {size}", pair.name);
-            let plain: Vec<u8> = (0..size).map(|at: usize| (at % 251) as u8).collect();
+            let plain: Vec<u8> = (0..=250).cycle().take(size).collect();
             let secret = Plaintext::new(plain.clone());
             for armor in [false, true] {
                 let mut args = vec!["-r", &pair.recipient];
@@ -140,7 +140,7 @@ impl<'b> Gpg<'b> {
         gpg.run(&["--quick-generate-key", "robot@x", "rsa2048", "sign", "never"])?;
         let listing = String::from_utf8(gpg.run(&["--with-colons", "--list-keys"])?)?;
         let line = listing.lines().find_map(|line| line.strip_prefix("fpr:::::::::"));
-        gpg.fingerprint = line.ok_or("gpg lists its key")?.trim_end_matches(':').to_owned();
+        line.ok_or("gpg lists its key")?.trim_end_matches(':').clone_into(&mut gpg.fingerprint);
         gpg.run(&["--quick-add-key", &gpg.fingerprint, "cv25519", "encr", "never"])?;
         Ok(gpg)
     }
