@@ -84,22 +84,9 @@ impl Workload {
 
     /// What clouds are told: who it is, and where services are by the word of this process.
     fn environment(&self, own: &Environment) -> Environment {
-        let places = PLACES.into_iter().filter_map(|name| {
-            let value = own.get(name)?;
-            Some((name, Zeroizing::new(value.to_owned())))
-        });
-        Environment::given(places.chain(self.values.iter().cloned()))
+        own.given(self.values.iter().cloned())
     }
 }
-
-/// Variables that say where services are, and nothing of who asks.
-const PLACES: [&str; 5] = [
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_ECR",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AZURE_AUTHORITY_HOST",
-];
 
 struct Kept {
     credential: Arc<Credential>,

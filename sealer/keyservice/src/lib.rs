@@ -9,7 +9,7 @@
 //! in the file system is its owner's alone.
 //!
 //! The two calls have messages of strings and bytes only, so they are written by hand over `h2`:
-//! see [ADR 11](../../../docs/adr/0011-keyservice.md).
+//! see [ADR 10](../../../docs/adr/0010-keyservice.md).
 
 #![forbid(unsafe_code)]
 

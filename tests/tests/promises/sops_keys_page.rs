@@ -34,6 +34,7 @@ fn example(server: &str) -> Outcome<&'static str> {
     }
 }
 
+#[expect(clippy::unused_async, reason = "a trial is")]
 async fn tried(bed: Bed, server: &str, port_of_page: &str) -> Outcome {
     for (who, sops) in programs(&bed)? {
         let folder = bed.folder("keys-page")?;

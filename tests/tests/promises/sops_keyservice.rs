@@ -43,7 +43,7 @@ async fn sops_asks(bed: Bed) -> Outcome {
         let token = |name: &str| (name == "VAULT_TOKEN").then(|| OpenBao::TOKEN.to_owned());
         let credentials = Credentials::from_environment(token, "here")?;
         #[expect(clippy::disallowed_methods, reason = "nobody here depends on the time")]
-        let service = Clouds::within(Handle::current(), credentials, || Timestamp::now());
+        let service = Clouds::within(Handle::current(), credentials, Timestamp::now);
         let server = Server::bind(&address, Arc::new(service), None).await?;
         let address = server.address()?.to_string();
         let running = tokio::spawn(server.run());
@@ -60,7 +60,8 @@ async fn sops_asks(bed: Bed) -> Outcome {
         assert_eq!(sops(&["decrypt", encrypted])?, PLAIN, "{address}");
         // What we refuse is told by sops.
         let age = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-        let refused = sops(&["encrypt", "--age", age, plain]).unwrap_err().to_string();
+        let refused = sops(&["encrypt", "--age", age, plain]).expect_err("no key of a service");
+        let refused = refused.to_string();
         assert!(refused.contains("age and PGP keys are no keys of a service"), "{refused}");
         running.abort();
     }
@@ -98,9 +99,10 @@ async fn we_ask(bed: Bed) -> Outcome {
                 |enc: &str| Wrapped { key: key.clone(), enc: enc.to_owned(), created_at: None };
             let enc = client.encrypt(&key, &Plaintext::new(part.clone()))?;
             assert_eq!(client.decrypt(&wrapped(&enc))?.expose(), part);
-            let refused = client.encrypt(&stranger, &Plaintext::new(part)).unwrap_err();
+            let refused =
+                client.encrypt(&stranger, &Plaintext::new(part)).expect_err("no recipient");
             assert!(refused.to_string().contains("failed to parse"), "{refused}");
-            let refused = client.decrypt(&wrapped("no age file")).unwrap_err();
+            let refused = client.decrypt(&wrapped("no age file")).expect_err("nobody's");
             assert!(refused.to_string().contains("refused: "), "{refused}");
             Ok::<_, KeyError>(())
         });

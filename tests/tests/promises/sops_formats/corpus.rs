@@ -204,7 +204,7 @@ fn json_map(dice: &mut Dice, depth: usize, layout: usize, text: &mut String) {
 
 pub(super) fn dotenv(dice: &mut Dice) -> String {
     let mut text = String::new();
-    for index in 0..1 + dice.roll(8) {
+    for index in 0..=dice.roll(8) {
         let value =
             dice.one(&["plain", "'quoted'", "a=b=c", "", "with \\n break", " padded ", "é#x"]);
         let key = dice.one(&["KEY", "export NAME", "PLAIN_unencrypted", "a.b", "Z "]);
@@ -227,11 +227,11 @@ pub(super) fn ini(dice: &mut Dice) -> String {
     if dice.chance(30) {
         text.push_str("; about the file\n");
     }
-    for section in 0..1 + dice.roll(3) {
+    for section in 0..=dice.roll(3) {
         if section > 0 || dice.chance(60) {
             let _ = writeln!(text, "[section{}]", section / 2);
         }
-        for index in 0..1 + dice.roll(5) {
+        for index in 0..=dice.roll(5) {
             let value = dice.one(&[
                 "plain",
                 "'single'",
