@@ -87,7 +87,7 @@ fn faults(stage: &Stage) -> Vec<Fault> {
         unseal("foreign",   stage.sealed(theirs, "foreign", &[("password", VALUE)]), &["`spec.encryptedData.password`", "another cluster"], SEAL_AGAIN),
         unseal("wide",      wide,                                          &["`spec.encryptedData.password`", "`spec.encryptedData.user`", "scope"], "for this namespace, name and scope"),
         unseal("renamed",   with("renamed", text("another").into()),       &["`spec.encryptedData.password`", "name"], "for this namespace, name and scope"),
-        unseal("ancient",   ancient,                                       &["`spec.data`"], "seal the Secret again"),
+        unseal("ancient",   ancient,                                       &["`spec.data`", "encryptedData"], "leave `spec.data` out"),
         unseal("rendered",  rendered,                                      &["`spec.template.data.url`", "exec"], "correct the template"),
         Fault { name: "immutable", broken: immutable, had: true, reason: "ErrUpdateFailed", words: &["Secret `immutable`", "immutable"], remedy: "delete Secret `immutable`", metric: "update" },
         Fault { name: "retyped", broken: retyped, had: true, reason: "ErrUpdateFailed", words: &["Secret `retyped`", "type"], remedy: "delete Secret `retyped`", metric: "update" },
