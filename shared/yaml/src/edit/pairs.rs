@@ -104,7 +104,14 @@ fn append(source: &str, node: &Node<'_>, mapping: &Mapping<'_>, key: &str, value
 
 /// Makes the value of `parent`, which is empty, a mapping with one pair.
 fn begin(source: &str, parent: &Pair<'_>, key: &str, value: &Json) -> Edit {
-    let span = parent.value.span.clone();
+    let span = if parent.value.is_absent() {
+        // It stands nowhere in particular.
+        let key = parent.key.span.end;
+        let at = source[key..].find(':').map_or(key, |colon| key + colon + 1);
+        at..at
+    } else {
+        parent.value.span.clone()
+    };
     let quoted = parent.key.scalar().is_some_and(|scalar| scalar.style == Style::Double);
     if quoted {
         return Edit { span, text: flow(key, value, true, "{", "}") };

@@ -61,6 +61,7 @@ fn a_line_that_does_not_say_its_value_is_reported_and_left() {
         ("a.sh",         "cp a:1 b:2 # M\n",                              1, Cause::Ambiguous),
         ("a.sh",         "echo 80:80 # M\n",                              1, Cause::NoValue("variable that is set, and no image")),
         ("a.sh",         "A=$(x) # M\n",                                  1, expression.clone()),
+        ("a.sh",         "# M\nA=b<<EOT\nEOT\n",                           1, expression.clone()),
         ("a.tf",         "a = \"${var.x}:1\" # M\n",                      1, expression.clone()),
         ("a.tf",         "a = \"x\" == \"y\" ? \"1\" : f(\"2\") + 1 # M\n", 1, expression.clone()),
         ("a.tf",         "a = var.x # M\n",                               1, Cause::NoValue("string")),

@@ -52,7 +52,8 @@ pub(super) fn assigned<'t>(text: &'t str, code: &Range<usize>) -> Result<Place<'
         return Err(NONE);
     }
     let computed = written.contains(['$', '`', '\\', '"', '\'', '{', '(']);
-    if computed || (!quoted && written.contains([' ', '\t', ';', '&', '|'])) {
+    // A redirection is no part of a value: `A=b<<EOT` begins a document.
+    if computed || (!quoted && written.contains([' ', '\t', ';', '&', '|', '<', '>'])) {
         return Err(Cause::Expression);
     }
     Ok(Place::Text(text, value))
