@@ -103,6 +103,12 @@ pub enum Error {
     /// A binary file is encrypted in another form.
     #[error("a binary file holds one encrypted text, `data`; this one does not")]
     Binary,
+    /// What was encrypted would not come back.
+    #[error(
+        "the file has tabs, lone carriage returns or control characters where encryption cannot keep \
+         them; write blanks and line feeds instead"
+    )]
+    Unkept,
 }
 
 /// Whether a file has a `sops` block, without decrypting anything: `sops filestatus`.
@@ -163,7 +169,20 @@ fn seal(
     (metadata.mac, metadata.layout) = (Some(mac), layout);
     edits.extend(text.attach(&metadata));
     let text = edit::apply(source, &edits)?;
-    Ok(Encrypted { file: File { format: plain.format, text, metadata }, values })
+    let file = File { format: plain.format, text, metadata };
+    if is_odd(source) && !file.comes_back_as(plain, key) {
+        return Err(Error::Unkept);
+    }
+    Ok(Encrypted { file, values })
+}
+
+/// Whether a text has characters on which readers of a format disagree. People hardly ever write
+/// them, so only then it is worth the time to open at once what was encrypted.
+fn is_odd(source: &str) -> bool {
+    let odd = |char: char| {
+        char != '\n' && (char.is_control() || "\u{2028}\u{2029}\u{feff}".contains(char))
+    };
+    source.contains(odd)
 }
 
 impl File {
@@ -195,6 +214,12 @@ impl File {
     /// Nothing is returned unless the MAC fits or the caller asked to ignore it.
     pub fn decrypt(&self, key: &DataKey, check: MacCheck) -> Result<Opened, Error> {
         Ok(self.open(Decryption::new(key, &self.metadata), check)?.0)
+    }
+
+    fn comes_back_as(&self, plain: &Plain, key: &DataKey) -> bool {
+        let read = Self::read(self.format, self.text.clone().into_bytes());
+        let opened = read.and_then(|file| file.decrypt(key, MacCheck::Enforced));
+        opened.is_ok_and(|opened| opened.plain.expose() == plain.expose())
     }
 
     fn open(

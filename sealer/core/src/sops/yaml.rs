@@ -82,6 +82,9 @@ pub enum Error {
     /// The edits do not fit together.
     #[error("the file could not be edited")]
     Edit(#[from] edit::Error),
+    /// See [`store::Error::Unkept`].
+    #[error("{}", store::Error::Unkept)]
+    Unkept,
 }
 
 impl From<::yaml::Error> for Error {
@@ -100,6 +103,7 @@ impl From<store::Error> for Error {
             store::Error::AlreadyEncrypted => Self::AlreadyEncrypted,
             store::Error::Mac(error) => Self::Mac(error),
             store::Error::Edit(error) => Self::Edit(error),
+            store::Error::Unkept => Self::Unkept,
             store::Error::Binary => unreachable!("the file was read as YAML"),
         }
     }

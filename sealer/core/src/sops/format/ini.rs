@@ -85,7 +85,12 @@ impl Text for Ini<'_> {
     fn attach(&self, metadata: &Metadata) -> Vec<Edit> {
         let newline = newline(self.source);
         let cut_off = if is_cut_off(self.source) { newline } else { "" };
-        let blank = if self.source.is_empty() { "" } else { newline };
+        let blank = match self.source.chars().last() {
+            None => "",
+            // A line feed behind it would make one break of the two.
+            Some('\r') => "\r\n",
+            Some(_) => newline,
+        };
         let at = self.source.len();
         vec![Edit { span: at..at, text: format!("{cut_off}{blank}{}", self.text(metadata)) }]
     }
@@ -95,7 +100,7 @@ impl Text for Ini<'_> {
         let mut span = self.span(at);
         // The empty line before the block came with it.
         let above = before_break(self.source, span.start);
-        if above < span.start && (above == 0 || self.source[..above].ends_with('\n')) {
+        if above < span.start && (above == 0 || self.source[..above].ends_with(['\n', '\r'])) {
             span.start = above;
         }
         if joint(0).cut_off {

@@ -236,7 +236,7 @@ proptest! {
 
     #[test]
     fn any_text_comes_back_or_is_refused(
-        text in "(a|b|1|0x1F|é|\n|\r\n|  |- |: |=|#|;|\\[|\\]|\\{|\\}|,|\"|'|`|\\\\|&x |\\*x|\\||>|!!str |---\n|_unencrypted){0,24}"
+        text in "(a|b|1|0x1F|é|\n|\r\n|\r|\t|  |- |: |=|#|;|\\[|\\]|\\{|\\}|,|\"|'|`|\\\\|&x |\\*x|\\||>|!!str |---\n|_unencrypted){0,24}"
     ) {
         for format in [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini, Format::Binary] {
             let sealed = encrypt(&plain(format, &text), &key(), &options(), &mut rand::rng());
@@ -250,6 +250,16 @@ proptest! {
                 let _ = file.decrypt(&key(), MacCheck::Ignored);
             }
         }
+    }
+}
+
+#[test]
+fn what_would_not_come_back_is_refused() {
+    let text = "\t=?=\t=?";
+    let sealed = encrypt(&plain(Format::Yaml, text), &key(), &options(), &mut rand::rng());
+    if let Ok(sealed) = sealed {
+        let read = File::read(Format::Yaml, sealed.file.bytes().to_vec()).unwrap();
+        assert_eq!(opened(&read), text);
     }
 }
 
