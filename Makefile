@@ -23,7 +23,7 @@ demo: ## Shows both daemons at work, without a cluster
 test: bed fmt lint deny ## Runs every check and every test, on real servers
 	cargo build --locked -p sealer -p imagebot -p sealctl
 	INSTA_UPDATE=no cargo test --locked --workspace
-	tests/fuzz/run 3
+	FUZZ_SEED=1 tests/fuzz/run 3
 
 .PHONY: test-full
 test-full: ## Runs the same with the long corpora, and kills processes 200 times instead of 20
